@@ -1,0 +1,217 @@
+"""What can happen: everything the core is ever told, as frozen values.
+
+Events come from the edges (keys, cards, host, printer, timers) and from the money core, which reports to
+the dialogue in the same way. A result carries the id of what it answers; a stale one is dropped and counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from protocol import PinBlock, Track
+
+
+class Key(StrEnum):
+    """The keys of the keypad, as the dialogue names them (a digit is its own character)."""
+
+    D0 = "0"
+    D1 = "1"
+    D2 = "2"
+    D3 = "3"
+    D4 = "4"
+    D5 = "5"
+    D6 = "6"
+    D7 = "7"
+    D8 = "8"
+    D9 = "9"
+    CONFIRM = "confirm"
+    CANCEL = "cancel"
+    CLEAR = "clear"
+    UP = "up"
+    DOWN = "down"
+    FUNCTION = "function"
+
+
+@dataclass(frozen=True, slots=True)
+class PoweredUp:
+    """The first event of a process: recovery has been done, the edges are running."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """A key outside a PIN or password prompt (inside one, digits and 确认 never reach the core)."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class CardSwiped:
+    """A swipe whose track 2 passed every check of the reader."""
+
+    track2: Track
+    track3: Track | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardUnreadable:
+    """A swipe that cannot be used; reason is one of the card reader's reasons, never card data."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretTyped:
+    """So many characters stand in the open PIN or password prompt."""
+
+    entry: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class PinEntered:
+    """The PIN prompt was confirmed; None is a confirmation with no PIN."""
+
+    entry: int
+    pin_block: PinBlock | None
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChecked:
+    """The password prompt was confirmed and what was typed was compared, off the event loop."""
+
+    entry: int
+    matches: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostConnected:
+    """The connection of this exchange is established; nothing has been sent on it."""
+
+    exchange: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostReceived:
+    """One whole frame (LEN included) arrived on the connection of this exchange."""
+
+    exchange: int
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HostFailed:
+    """The connection of this exchange could not be made, or ended; reason is for the log."""
+
+    exchange: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrintEnded:
+    """A print job ended. perhaps_complete: the paper may hold the whole slip although it failed."""
+
+    job: int
+    printed: bool
+    reason: str = ""
+    perhaps_complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterChanged:
+    """What the printer says of itself; trouble is "" or paper_out, cover_open, offline, absent..."""
+
+    trouble: str
+    paper_low: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """A device (keypad, display, printer, card_reader) is there or is gone."""
+
+    role: str
+    present: bool
+
+
+class Outcome(StrEnum):
+    """How an intent stands when the money core reports it (money M4)."""
+
+    NOT_SENT = "not_sent"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    REVERSED = "reversed"
+    REVERSAL_PENDING = "reversal_pending"
+    UNRESOLVED = "unresolved"
+
+
+class Phase(StrEnum):
+    """What the host line is doing, for the waiting screens."""
+
+    SIGNING_IN = "signing_in"
+    CONNECTING = "connecting"
+    WAITING = "waiting"
+    REVERSING = "reversing"
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyProgress:
+    """The exchange entered a phase; transaction is None when no intent is concerned."""
+
+    phase: Phase
+    transaction: int | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEnded:
+    """The request that the dialogue made stands so. The ledger holds everything else.
+
+    REVERSAL_PENDING may be followed by REVERSED or UNRESOLVED for the same transaction later.
+    """
+
+    transaction: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """Nothing was stored or sent: reason is a Refusal's value (posd.money.money)."""
+
+    reason: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignInEnded:
+    """Sign-in or sign-off ended. code is element 39 where the host answered, reason a word for the texts."""
+
+    signed_in: bool
+    reason: str = ""
+    code: str = ""
+
+
+Event = (
+    PoweredUp
+    | KeyPressed
+    | CardSwiped
+    | CardUnreadable
+    | SecretTyped
+    | PinEntered
+    | PasswordChecked
+    | TimerFired
+    | HostConnected
+    | HostReceived
+    | HostFailed
+    | PrintEnded
+    | PrinterChanged
+    | DeviceChanged
+    | MoneyProgress
+    | TransactionEnded
+    | RequestRefused
+    | SignInEnded
+)

@@ -1,0 +1,99 @@
+"""What the ledger holds, as frozen values. Amounts are integers in fen; times are milliseconds since 1970, local clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from devices.slip import Slip
+
+
+class State(StrEnum):
+    """The states of a transaction: an intent is open or reversing, everything else is its one outcome (money M4)."""
+
+    OPEN = "open"
+    REVERSING = "reversing"
+    NOT_SENT = "not_sent"
+    APPROVED = "approved"
+    VOIDED = "voided"
+    DECLINED = "declined"
+    REVERSED = "reversed"
+    NO_ANSWER = "no_answer"
+    PENDING = "pending"
+    UNRESOLVED = "unresolved"
+
+
+IN_DOUBT = frozenset({State.OPEN, State.REVERSING, State.PENDING, State.UNRESOLVED})
+
+
+class OrderState(StrEnum):
+    UNPAID = "unpaid"
+    PAID = "paid"
+    VOIDED = "voided"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRecord:
+    """One financial request and what became of it. The card number is not here: Transactions.card() decrypts it."""
+
+    id: int
+    kind: str  # the name of a protocol.transactions row: sale, sale_void...
+    state: State
+    batch: int  # the ledger's own batch (an identity), not the number on the wire
+    batch_number: str  # 60.2 as it was sent, 6 digits
+    stan: str  # element 11 = voucher number, 6 digits
+    amount: int  # requested
+    operator: str  # 2 digits
+    supervisor: str  # 2 digits, or "" where none was needed
+    masked_card: str  # first 6 and last 4: 622500******0014
+    entry_mode: str  # element 22
+    created_at: int
+    original: int | None = None  # the id of the transaction that this one voids
+    order: int | None = None
+    request: Mapping[int, str | bytes] = field(default_factory=dict)  # without 2, 14, 35, 36, 52, 64
+    answer: Mapping[int, str | bytes] = field(default_factory=dict)  # likewise; empty before the outcome
+    approved_amount: int | None = None
+    response_code: str = ""
+    retrieval_reference: str = ""
+    authorisation_code: str = ""
+    host_date: str = ""  # MMDD of the answer
+    host_time: str = ""  # hhmmss of the answer
+    ended_at: int | None = None
+    reversal_reason: str = ""  # element 39 of the 0400
+    reversal_tries: int = 0  # 0400s handed to an established connection
+    reversal_code: str = ""  # 39 of the last 0410
+    host_had_none: bool = False  # a first 25 or 12 came back; one more 0400 decides (money M5)
+    acknowledged: bool = False  # the clerk has seen the outcome
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One line of a transaction's story."""
+
+    at: int
+    what: str
+    details: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    id: int
+    number: str  # 6 digits from the STAN counter
+    amount: int
+    state: OrderState
+    created_at: int
+    closed_at: int | None = None
+    closed_by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrintJob:
+    """A slip to be printed, committed with the outcome it shows (money M6)."""
+
+    id: int
+    transaction: int | None
+    copy: str  # merchant, cardholder, fault
+    slip: Slip
