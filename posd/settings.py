@@ -1,0 +1,241 @@
+"""What can be configured: a frozen value for each section of the file, with limits and defaults.
+
+`posd.config.load` fills these from a file and checks what one section cannot see alone. The
+descriptions are what an error message says was expected. Paths are absolute once loaded. Amounts
+are in fen.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, structs
+
+from protocol.dialect import Dialect
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400, description="a number of seconds, above 0")]
+HexDigest = Annotated[
+    str,
+    Meta(pattern=r"^[0-9A-Fa-f]{64}\Z", description="64 hex digits (sha-256 of the certificate)"),
+]
+Port = Annotated[
+    str, Meta(pattern=r"^[^\x00-\x1f]+\Z", description="a device path or socket://host:port")
+]
+Printable = r"^[^\x00-\x1f\x7f]"
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file: every key is known, nothing can be changed afterwards."""
+
+
+class TerminalSettings(Section, frozen=True, kw_only=True):
+    """Who this terminal is and how it treats its clerk.
+
+    state_directory holds the ledger and its lock.
+    """
+
+    terminal_id: Annotated[
+        str, Meta(pattern=r"^[0-9A-Za-z]{8}\Z", description="8 letters or digits")
+    ]
+    merchant_id: Annotated[
+        str, Meta(pattern=r"^[0-9A-Za-z]{15}\Z", description="15 letters or digits")
+    ]
+    merchant_name: Annotated[
+        str, Meta(pattern=Printable + r"{1,40}\Z", description="1 to 40 printable characters")
+    ]
+    state_directory: Path
+    hotline: Annotated[
+        str, Meta(pattern=Printable + r"{0,40}\Z", description="at most 40 printable characters")
+    ] = ""
+    operator: Annotated[str, Meta(pattern=r"^[0-9]{2}\Z", description="2 digits")] = "01"
+    language: Literal["zh_CN", "en"] = "zh_CN"
+    software_pin: bool = False  # for development and test systems: shown on the idle screen
+    pin_may_be_empty: bool = True
+    amount_limit: Annotated[int, Meta(ge=1, le=999_999_999_999)] = 10_000_000
+    duplicate_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10  # 0: not asked
+    test_host: bool = False  # terminal status digit 1 in the header, and 测试 on the idle screen
+
+
+class HostSettings(Section, frozen=True, kw_only=True):
+    """The acquirer's address and how its certificate is checked.
+
+    TLS is the rule: its certificate is checked against `ca_file` and the host name, or is exactly
+    the one of `certificate_pin`, or both. Plain TCP needs `plaintext`; loopback is exempt.
+    """
+
+    address: Annotated[
+        str, Meta(pattern=r"^[^\s\x00-\x1f/]{1,253}\Z", description="a host name or an IP address")
+    ]
+    port: Annotated[int, Meta(ge=1, le=65_535)]
+    plaintext: bool = False
+    ca_file: Path | None = None
+    certificate_pin: HexDigest | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None  # None: it is in the client_certificate file
+    server_name: Annotated[str, Meta(pattern=r"^\S{1,253}\Z", description="a host name")] | None = (
+        None
+    )
+    connect_seconds: Seconds = 10
+    answer_seconds: Seconds = 60
+    reversal_answer_seconds: Seconds = 60
+    keep_open: bool = False
+
+    @property
+    def loopback(self) -> bool:
+        """Does the address stay on this machine? Names other than localhost are not looked up."""
+        if self.address.lower() == "localhost":
+            return True
+        try:
+            return ip_address(self.address).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def tls(self) -> bool:
+        """Is the connection encrypted? On a loopback address only when a CA or a pin is given."""
+        if self.plaintext:
+            return False
+        return not self.loopback or bool(self.ca_file or self.certificate_pin)
+
+
+class DialectSettings(Section, frozen=True, kw_only=True):
+    """The acquirer's options on the wire; each is the option of `protocol.Dialect` of that name."""
+
+    has_tpdu: bool = True
+    has_header: bool = True
+    request_tpdu: Annotated[
+        str, Meta(pattern=r"^[0-9A-Fa-f]{10}\Z", description="10 hex digits")
+    ] = "6000060000"
+    request_header: Annotated[str, Meta(pattern=r"^[0-9]{12}\Z", description="12 digits")] = (
+        "603100310001"
+    )
+    frame_cap: Annotated[int, Meta(ge=64, le=65_535)] = 4096
+    mac_algorithm: Literal["ecb", "x9.9", "x9.19", "xor-3des", "sm4-ecb"] = "ecb"
+    working_key_layout: Literal["default", "records-25", "records-57"] = "default"
+    pin_length: Annotated[int, Meta(ge=4, le=12)] = 12
+    security_method: Literal["0", "3", "4", "6"] = "6"
+    track_encryption: bool = False
+    terminal_capability: Literal["2", "5", "6"] = "2"
+    partial_approval: Literal["0", "1"] = "0"
+    foreign_totals: bool = True
+    reversal_reference: bool = False
+    reversal_expiry: bool = False
+    reversal_original: bool = False
+
+
+class MoneySettings(Section, frozen=True, kw_only=True):
+    """Reversals and their repetition, and when the ledger is too full."""
+
+    reversal_tries: Annotated[int, Meta(ge=1, le=100)] = 3
+    backoff_first_seconds: Seconds = 5
+    backoff_longest_seconds: Seconds = 300
+    none_found_wait_seconds: Seconds = 60
+    approved_reversal_needs_mac: bool = True
+    stan_jump_after_restore: Annotated[int, Meta(ge=1, le=900_000)] = 10_000
+    free_space_bytes: Annotated[int, Meta(ge=0)] = 16 * 1024 * 1024
+    batch_warning: Annotated[int, Meta(ge=1, le=999)] = 500
+    batch_limit: Annotated[int, Meta(ge=1, le=999)] = 510
+
+
+class VoidSettings(Section, frozen=True, kw_only=True):
+    """What a void asks for again."""
+
+    ask_card: bool = True
+    ask_pin: bool = False
+    ask_reason: bool = False
+
+
+class TimeoutSettings(Section, frozen=True, kw_only=True):
+    """How long the dialogue waits for the clerk."""
+
+    prompt_seconds: Seconds = 60
+    pin_seconds: Seconds = 30
+    result_seconds: Seconds = 20
+    tear_seconds: Seconds = 20
+
+
+class SerialSettings(Section, frozen=True, kw_only=True):
+    """One serial line: a stable device name, or socket://host:port of a plain TCP serial server."""
+
+    port: Port
+    speed: Annotated[int, Meta(ge=50, le=4_000_000)] = 9600
+    parity: Literal["none", "even", "odd"] = "none"
+    flow_control: Literal["none", "rts_cts", "xon_xoff"] = "none"
+
+
+class KeypadSettings(SerialSettings, frozen=True, kw_only=True):
+    """A keypad that sends one byte a key."""
+
+
+class DisplaySettings(SerialSettings, frozen=True, kw_only=True):
+    """A VT100 text display."""
+
+    columns: Annotated[int, Meta(ge=16, le=132)] = 16
+    lines: Annotated[int, Meta(ge=4, le=50)] = 4
+    encoding: Literal["utf-8", "gb18030"] = "utf-8"
+
+
+class PrinterSettings(SerialSettings, frozen=True, kw_only=True):
+    """An ESC/POS slip printer: 32 columns are 58 mm paper, 48 are 80 mm."""
+
+    columns: Literal[32, 48] = 32
+
+
+class CardReaderSettings(SerialSettings, frozen=True, kw_only=True):
+    """A magnetic stripe reader: bare sentinels and line end, or STX ... ETX with LRC."""
+
+    framing: Literal["sentinels", "stx"] = "sentinels"
+
+
+class DeviceSettings(Section, frozen=True, kw_only=True):
+    """The devices that hang on this terminal; one that is left out is absent."""
+
+    keypad: KeypadSettings | None = None
+    display: DisplaySettings | None = None
+    printer: PrinterSettings | None = None
+    card_reader: CardReaderSettings | None = None
+
+
+class KeyFileSettings(Section, frozen=True, kw_only=True):
+    """Hex text files with the device key (32 bytes) and the terminal master key (16 or 24 bytes).
+
+    Left out, they are the systemd credentials `device-key` and `master-key`.
+    """
+
+    device_key_file: Path | None = None
+    master_key_file: Path | None = None
+
+
+class LogSettings(Section, frozen=True, kw_only=True):
+    """auto is console on a terminal and JSON lines elsewhere."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Configuration(Section, frozen=True, kw_only=True):
+    """Everything that one posd process is told from outside."""
+
+    terminal: TerminalSettings
+    host: HostSettings
+    dialect: DialectSettings = DialectSettings()
+    money: MoneySettings = MoneySettings()
+    void: VoidSettings = VoidSettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    devices: DeviceSettings = DeviceSettings()
+    keys: KeyFileSettings = KeyFileSettings()
+    log: LogSettings = LogSettings()
+
+
+_TERMINAL_STATUS = 4  # position of the status digit in the header (dialect: frame)
+
+
+def make_dialect(configuration: Configuration) -> Dialect:
+    """The dialect that these settings describe; the header's status digit says test or normal."""
+    options = structs.asdict(configuration.dialect)
+    if configuration.terminal.test_host:
+        header = configuration.dialect.request_header
+        options["request_header"] = f"{header[:_TERMINAL_STATUS]}1{header[_TERMINAL_STATUS + 1 :]}"
+    return Dialect(**options)
