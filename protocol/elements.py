@@ -1,0 +1,147 @@
+"""The data element table: one row each, with its format, how it may be shown and how stored.
+
+Source: dialect, section 3. An acquirer's variation replaces rows (`Dialect.elements`); the codec
+knows no element by its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from protocol.card import Pan, Track, mask_digit_runs
+from protocol.formats import (
+    FixedDigits,
+    FixedHostText,
+    FixedOctets,
+    FixedText,
+    Format,
+    PanDigits,
+    PinBlockOctets,
+    TrackDigits,
+    VariableDigits,
+    VariableHostText,
+    VariableOctets,
+)
+from protocol.printable import printable
+
+Value: TypeAlias = str | bytes | Pan | Track
+
+LL, LLL = 1, 2  # bytes of a length prefix of two and three digits
+SHOWN_LIMIT = 120  # characters of a text element that are shown
+
+
+class Shown(Enum):
+    """How an element may appear on a screen, in a log or in an error."""
+
+    PLAIN = "plain"  # as it is
+    MASKED = "masked"  # the value masks itself: first six, last four
+    TEXT = "text"  # cleaned and capped, long digit runs masked
+    LENGTH = "length"  # only how long it is
+
+
+class Storage(Enum):
+    """How an element may be kept at rest."""
+
+    PLAIN = "plain"
+    ENCRYPTED = "encrypted"  # in an encrypted column only
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class Element:
+    """One row: a data element of the dialect."""
+
+    number: int
+    name: str
+    format: Format[Any]
+    shown: Shown = Shown.PLAIN
+    storage: Storage = Storage.PLAIN
+
+    def show(self, value: Value) -> str:
+        """The value as it may be shown. Never raises, and never shows more than the row allows."""
+        if self.shown is Shown.PLAIN and isinstance(value, str):
+            return mask_digit_runs(printable(value, SHOWN_LIMIT))
+        if self.shown is Shown.MASKED and isinstance(value, (Pan, Track)):
+            return value.masked
+        if self.shown is Shown.TEXT and isinstance(value, (str, bytes)):
+            return _shown_text(value)
+        return shown_length(value)
+
+
+def shown_length(value: Value) -> str:
+    """What remains to be said of a value that may not be shown."""
+    unit = "bytes" if isinstance(value, bytes) else "characters"
+    return f"({len(value)} {unit})"
+
+
+def _shown_text(value: str | bytes) -> str:
+    if isinstance(value, bytes):
+        if not value.isascii() or not value.decode("ascii").isprintable():
+            return shown_length(value)
+        value = value.decode("ascii")
+    return mask_digit_runs(printable(value, SHOWN_LIMIT))
+
+
+_MASKED, _TEXT, _LENGTH = Shown.MASKED, Shown.TEXT, Shown.LENGTH
+_ENCRYPTED, _NEVER = Storage.ENCRYPTED, Storage.NEVER
+
+TABLE: Mapping[int, Element] = MappingProxyType(
+    {
+        element.number: element
+        for element in (
+            Element(2, "primary account number", PanDigits(LL, 19), _MASKED, _ENCRYPTED),
+            Element(3, "processing code", FixedDigits(6)),
+            Element(4, "amount", FixedDigits(12)),
+            Element(11, "STAN", FixedDigits(6)),
+            Element(12, "local time", FixedDigits(6)),
+            Element(13, "local date", FixedDigits(4)),
+            Element(14, "expiry", FixedDigits(4), _LENGTH, _ENCRYPTED),
+            Element(15, "settlement date", FixedDigits(4)),
+            Element(22, "entry mode", FixedDigits(3, left=True)),
+            Element(23, "card sequence number", FixedDigits(3)),
+            Element(25, "condition code", FixedDigits(2)),
+            Element(26, "PIN capture code", FixedDigits(2)),
+            Element(27, "debit/credit flag", FixedDigits(1)),
+            Element(32, "acquirer institution", VariableDigits(LL, 11)),
+            Element(35, "track 2", TrackDigits(LL, 37), _MASKED, _NEVER),
+            Element(36, "track 3", TrackDigits(LLL, 104), _MASKED, _NEVER),
+            Element(37, "retrieval reference number", FixedText(12)),
+            Element(38, "authorisation code", FixedHostText(6), _TEXT),
+            Element(39, "response code", FixedText(2)),
+            Element(41, "terminal id", FixedText(8)),
+            Element(42, "merchant id", FixedText(15)),
+            Element(43, "merchant name", FixedHostText(40), _TEXT),
+            Element(44, "institutions", VariableHostText(LL, 25), _TEXT),
+            Element(46, "terminal information", VariableHostText(LLL, 999), _TEXT),
+            Element(48, "totals and batch lists", VariableDigits(LLL, 322), _LENGTH, _NEVER),
+            Element(49, "currency", FixedText(3)),
+            Element(52, "PIN block", PinBlockOctets(8), _LENGTH, _NEVER),
+            Element(53, "security information", FixedDigits(16)),
+            Element(54, "balance", VariableHostText(LLL, 40), _TEXT),
+            Element(55, "chip data", VariableOctets(LLL, 255), _LENGTH),
+            Element(56, "text", VariableHostText(LLL, 999), _TEXT),
+            Element(57, "private", VariableOctets(LLL, 999), _TEXT, _NEVER),
+            Element(58, "private", VariableOctets(LLL, 100), _TEXT, _NEVER),
+            Element(59, "private", VariableOctets(LLL, 600), _TEXT, _NEVER),
+            Element(60, "batch and network", VariableDigits(LLL, 17)),
+            Element(61, "original transaction", VariableDigits(LLL, 29)),
+            Element(62, "private", VariableOctets(LLL, 999), _LENGTH),
+            Element(63, "operator, messages", VariableHostText(LLL, 163), _TEXT),
+            Element(64, "MAC", FixedOctets(8), _LENGTH, _NEVER),
+        )
+    }
+)
+
+
+def describe(elements: Mapping[int, Value], table: Mapping[int, Element] = TABLE) -> Iterable[str]:
+    """One masked, readable line an element, in the order of their numbers."""
+    for number in sorted(elements):
+        row = table.get(number)
+        if row is None:
+            yield f"{number:>3} {'':28} {shown_length(elements[number])}"
+        else:
+            yield f"{number:>3} {row.name:28} {row.show(elements[number])}"
