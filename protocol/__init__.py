@@ -8,12 +8,14 @@ from protocol.codec import decode, decode_message, encode, encode_message
 from protocol.dialect import DEFAULT, Dialect
 from protocol.errors import ProtocolError
 from protocol.framing import FrameReader
+from protocol.key import Key
 from protocol.message import Message
 
 __all__ = [
     "DEFAULT",
     "Dialect",
     "FrameReader",
+    "Key",
     "Message",
     "Pan",
     "PinBlock",

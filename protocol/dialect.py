@@ -12,9 +12,10 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeAlias
 
+from protocol.cipher import Cipher
 from protocol.elements import LL, LLL, TABLE, Element
 from protocol.errors import ElementNotInTable, UnknownElement
-from protocol.formats import TrackDigits
+from protocol.formats import PinBlockOctets, TrackDigits
 
 Reader: TypeAlias = Callable[[Any, Any, str], Any]
 Writer: TypeAlias = Callable[[Any, Any, Any, str], Any]
@@ -29,7 +30,7 @@ class Dialect:
 
     request_tpdu: 10 hex digits; request_header: 12 digits. frame_cap: largest LEN, in bytes.
     mac_algorithm: "ecb", "x9.9", "x9.19", "xor-3des" or "sm4-ecb". working_key_layout: a row of
-    the key layouts ("default", "records-25", "records-57"). pin_length: element 26.
+    the key layouts in `keys` ("default", "three-of-19", "tagged-25"). pin_length: element 26.
     security_method: second digit of element 53 (6 double-length 3DES, 3 or 4 SM4).
     track_encryption: tracks go enciphered under the TDK. elements: rows that replace or extend
     those of the table. reversal_*: what a host wants in an 0400 beyond the reference.
@@ -67,8 +68,15 @@ class Dialect:
         if self.track_encryption:
             rows[35] = replace(rows[35], format=TrackDigits(LL, 37, encrypted=True))
             rows[36] = replace(rows[36], format=TrackDigits(LLL, 104, encrypted=True))
+        if self.cipher is Cipher.SM4:
+            rows[52] = replace(rows[52], format=PinBlockOctets(16))
         rows.update((row.number, row) for row in self.elements)
         return MappingProxyType(rows)
+
+    @property
+    def cipher(self) -> Cipher:
+        """The block cipher of the keys, as the second digit of element 53 says."""
+        return Cipher.SM4 if self.security_method in ("3", "4") else Cipher.TDES
 
     def header(self, *, chip: bool = False, test: bool = False) -> str | None:
         """The header of a request, or None when the dialect has none.

@@ -1,0 +1,180 @@
+"""The working keys that a sign-in brings (dialect: element 62, cryptography)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from protocol.cipher import Cipher, decrypt, encrypt
+from protocol.dialect import DEFAULT, Dialect
+from protocol.errors import KeyCheckFailed, KeyLayoutUnknown
+from protocol.key import Key
+from protocol.mac import check_key_length
+
+__all__ = [
+    "LAYOUTS",
+    "TAGGED_LAYOUTS",
+    "Key",
+    "Slot",
+    "WorkingKeys",
+    "working_keys",
+    "wrap_working_keys",
+]
+
+
+@dataclass(frozen=True)
+class WorkingKeys:
+    """The keys of one sign-in: for PIN blocks, for MACs, for tracks where those are enciphered."""
+
+    pin: Key
+    mac: Key
+    track: Key | None = None
+
+    def wipe(self) -> None:
+        """Wipe each of them, as far as `Key.wipe` goes."""
+        for key in (self.pin, self.mac, self.track):
+            if key is not None:
+                key.wipe()
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One key in a layout: whose it is, and the bytes of the key and of its check value.
+
+    kind: PIK, MAK, TDK or TMK. tag: the byte before the key in tagged layouts.
+    """
+
+    kind: str
+    key_size: int
+    check_size: int
+    tag: bytes = b""
+
+    @property
+    def size(self) -> int:
+        return len(self.tag) + self.key_size + self.check_size
+
+
+def _row(key_size: int, check_size: int, *kinds: str) -> tuple[Slot, ...]:
+    return tuple(Slot(kind, key_size, check_size) for kind in kinds)
+
+
+# A layout is the list of its possible forms; the length of element 62 chooses one.
+LAYOUTS: Mapping[str, tuple[tuple[Slot, ...], ...]] = MappingProxyType(
+    {
+        "default": (
+            _row(8, 4, "PIK", "MAK"),  # 24 bytes
+            _row(16, 4, "PIK", "MAK"),  # 40
+            _row(16, 4, "PIK", "MAK", "TDK"),  # 60
+            _row(24, 4, "PIK", "MAK", "TDK"),  # 84
+        ),
+        "three-of-19": (_row(16, 3, "PIK", "MAK", "TDK"),),  # 57
+    }
+)
+
+# Records of 25 bytes in any order, each with the kind of its key in front.
+TAGGED_LAYOUTS: Mapping[str, tuple[Slot, ...]] = MappingProxyType(
+    {
+        "tagged-25": (
+            Slot("TMK", 16, 8, b"\x00"),
+            Slot("MAK", 16, 8, b"\x01"),
+            Slot("PIK", 16, 8, b"\x02"),
+            Slot("TDK", 16, 8, b"\x03"),
+        )
+    }
+)
+
+
+def working_keys(element_62: bytes, master: Key, dialect: Dialect = DEFAULT) -> WorkingKeys:
+    """The working keys that stand under the master key in element 62 of a sign-in answer.
+
+    Every check value is verified, and the MAC key's length compared with what the MAC algorithm
+    needs, before any key is returned. A TMK record is verified and not returned.
+    Raises KeyLayoutUnknown, KeyCheckFailed, KeyLengthWrong.
+    """
+    keys: dict[str, Key] = {}
+    position = 0
+    for slot in _slots(element_62, dialect):
+        end = position + slot.size
+        field = element_62[position + len(slot.tag) : end]
+        keys[slot.kind] = _verified(slot, field, master, dialect.cipher)
+        position = end
+    if "PIK" not in keys or "MAK" not in keys:
+        raise KeyLayoutUnknown("62: a PIN key and a MAC key are needed")
+    check_key_length(len(keys["MAK"]), dialect.mac_algorithm)
+    return WorkingKeys(keys["PIK"], keys["MAK"], keys.get("TDK"))
+
+
+def wrap_working_keys(keys: WorkingKeys, master: Key, dialect: Dialect = DEFAULT) -> bytes:
+    """Element 62 that carries these keys to a terminal: the acquirer's side of `working_keys`.
+
+    An 8-byte MAC key beside longer ones is filled up with eight zero bytes.
+    Raises KeyLayoutUnknown when the dialect's layout has no place for them.
+    """
+    values = {"PIK": keys.pin, "MAK": keys.mac}
+    if keys.track is not None:
+        values["TDK"] = keys.track
+    for form in _forms(dialect):
+        if {slot.kind for slot in form} == set(values) and form[0].key_size == len(keys.pin):
+            return b"".join(_wrapped(slot, values[slot.kind], master, dialect) for slot in form)
+    raise KeyLayoutUnknown(f"62: layout {dialect.working_key_layout} does not carry these keys")
+
+
+def _forms(dialect: Dialect) -> tuple[tuple[Slot, ...], ...]:
+    name = dialect.working_key_layout
+    if name in LAYOUTS:
+        return LAYOUTS[name]
+    if name in TAGGED_LAYOUTS:
+        by_kind = {slot.kind: slot for slot in TAGGED_LAYOUTS[name]}
+        two = (by_kind["PIK"], by_kind["MAK"])
+        return (two, (*two, by_kind["TDK"]))
+    raise KeyLayoutUnknown(f"no working key layout is called {name}")
+
+
+def _slots(element_62: bytes, dialect: Dialect) -> tuple[Slot, ...]:
+    """The slots of this content, in order."""
+    if dialect.working_key_layout in TAGGED_LAYOUTS:
+        return _tagged_slots(element_62, TAGGED_LAYOUTS[dialect.working_key_layout])
+    forms = _forms(dialect)
+    for form in forms:
+        if sum(slot.size for slot in form) == len(element_62):
+            return form
+    sizes = ", ".join(str(sum(slot.size for slot in form)) for form in forms)
+    raise KeyLayoutUnknown(f"62: expected {sizes} bytes of keys, found {len(element_62)}")
+
+
+def _tagged_slots(element_62: bytes, rows: tuple[Slot, ...]) -> tuple[Slot, ...]:
+    by_tag = {slot.tag: slot for slot in rows}
+    size = rows[0].size
+    tags = [element_62[position : position + 1] for position in range(0, len(element_62), size)]
+    if not tags or len(element_62) % size or len(set(tags)) != len(tags):
+        rule = f"one record of {size} bytes for each key"
+        raise KeyLayoutUnknown(f"62: expected {rule}, found {len(element_62)} bytes")
+    if not by_tag.keys() >= set(tags):
+        raise KeyLayoutUnknown("62: a record is of an unknown kind of key")
+    return tuple(by_tag[tag] for tag in tags)
+
+
+def _verified(slot: Slot, field: bytes, master: Key, cipher: Cipher) -> Key:
+    wrapped, check = field[: slot.key_size], field[slot.key_size :]
+    if not any(wrapped):
+        raise KeyCheckFailed(f"62.{slot.kind}: there is no key, only zeros")
+    if _is_short_mac_key(slot, wrapped):
+        wrapped = wrapped[:8]
+    key = Key(decrypt(master.reveal(), wrapped, cipher))
+    if not hmac.compare_digest(key.check_value(slot.check_size, cipher), check):
+        raise KeyCheckFailed(f"62.{slot.kind}: the check value does not fit the key")
+    return key
+
+
+def _is_short_mac_key(slot: Slot, wrapped: bytes) -> bool:
+    """An 8-byte MAC key in a place for 16 has zeros behind it."""
+    return slot.kind == "MAK" and slot.key_size == 16 and not any(wrapped[8:])
+
+
+def _wrapped(slot: Slot, key: Key, master: Key, dialect: Dialect) -> bytes:
+    if len(key) != slot.key_size and not (slot.kind == "MAK" and len(key) == 8):
+        raise KeyLayoutUnknown(f"62.{slot.kind}: expected {slot.key_size} bytes, found {len(key)}")
+    wrapped = encrypt(master.reveal(), key.reveal(), dialect.cipher).ljust(slot.key_size, b"\0")
+    return slot.tag + wrapped + key.check_value(slot.check_size, dialect.cipher)
