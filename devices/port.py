@@ -1,0 +1,176 @@
+"""Opening what a line runs on: a serial port, or plain TCP to a serial device server.
+
+Both end as a non-blocking file descriptor for `os.read` and `os.write`. pyserial opens and
+configures; its own `write` spins or blocks, and is not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import socket
+import termios
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, get_args
+from urllib.parse import urlsplit
+
+import serial
+
+Parity = Literal["none", "even", "odd"]
+FlowControl = Literal["none", "rts_cts", "xon_xoff"]
+
+SPEEDS: Final = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400)
+XON: Final = 0x11  # DC1, ISO/IEC 6429; with `xon_xoff` the kernel takes both out of the stream
+XOFF: Final = 0x13  # DC3
+_CONNECT_SECONDS: Final = 3.0
+_TCP_SCHEME: Final = "socket://"
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """One line, as configured.
+
+    `port`: a device path (best a stable one: /dev/serial/by-id/..., /dev/posd/...), or
+    `socket://HOST:PORT` for plain TCP, where speed, parity and flow control are the server's.
+    `write_seconds`: how long a device may refuse bytes until the line counts as absent.
+    `queue_limit`: bytes that may wait to be written.
+    Raises ValueError with the field, what was expected and what was found.
+    """
+
+    port: str
+    speed: int = 9600
+    parity: Parity = "none"
+    flow_control: FlowControl = "none"
+    data_bits: Literal[7, 8] = 8
+    stop_bits: Literal[1, 2] = 1
+    write_seconds: float = 5.0
+    queue_limit: int = 16 * 1024
+
+    def __post_init__(self) -> None:
+        for field, value, allowed in (
+            ("speed", self.speed, SPEEDS),
+            ("parity", self.parity, get_args(Parity)),
+            ("flow_control", self.flow_control, get_args(FlowControl)),
+            ("data_bits", self.data_bits, (7, 8)),
+            ("stop_bits", self.stop_bits, (1, 2)),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{field}: expected one of {allowed}, found {value!r}")
+        if not self.port:
+            raise ValueError("port: expected a device path or socket://HOST:PORT, found nothing")
+        if self.is_tcp:
+            _tcp_address(self.port)
+        if self.write_seconds <= 0 or self.queue_limit <= 0:
+            raise ValueError("write_seconds, queue_limit: expected more than 0")
+
+    @property
+    def is_tcp(self) -> bool:
+        """Whether the port is a TCP connection instead of a device."""
+        return self.port.startswith(_TCP_SCHEME)
+
+
+def _tcp_address(port: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(port)
+        host, number = parts.hostname, parts.port
+    except ValueError:
+        host, number = None, None
+    if not host or not number:
+        raise ValueError(f"port: expected socket://HOST:PORT, found {port!r}")
+    return host, number
+
+
+class OpenPort(Protocol):
+    """An open port. `close` never blocks and never raises."""
+
+    @property
+    def descriptor(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class PortError(Exception):
+    """The port cannot be opened now; the text says why."""
+
+
+async def open_port(settings: LineSettings) -> OpenPort:
+    """Opens and configures the port, for this process alone. Raises PortError."""
+    if settings.is_tcp:
+        return await _TcpPort.connect(settings.port)
+    return _SerialPort(settings)
+
+
+class _SerialPort:
+    def __init__(self, settings: LineSettings) -> None:
+        try:
+            self._serial = serial.Serial(
+                settings.port,
+                settings.speed,
+                bytesize=settings.data_bits,
+                parity=settings.parity[0].upper(),
+                stopbits=settings.stop_bits,
+                timeout=0,
+                xonxoff=settings.flow_control == "xon_xoff",
+                rtscts=settings.flow_control == "rts_cts",
+                exclusive=True,  # flock: keeps other programs that ask for it out
+            )
+        except (serial.SerialException, OSError, ValueError, termios.error) as error:
+            raise PortError(_reason(error)) from None
+        self.descriptor: int = self._serial.fileno()
+        try:
+            # keeps out everyone else too (except root, tty_ioctl(4))
+            fcntl.ioctl(self.descriptor, termios.TIOCEXCL)
+            # pyserial sets VMIN 0, where an empty read means both "nothing" and "hung up";
+            # with VMIN 1 it means hung up only (termios(3))
+            attributes = termios.tcgetattr(self.descriptor)
+            attributes[6][termios.VMIN] = 1
+            termios.tcsetattr(self.descriptor, termios.TCSANOW, attributes)
+        except (OSError, termios.error) as error:
+            self.close()
+            raise PortError(_reason(error)) from None
+
+    def close(self) -> None:
+        """Throws away what is unwritten: close(2) would wait up to 30 s for a stopped device."""
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcflush(self.descriptor, termios.TCIOFLUSH)
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self.descriptor, termios.TIOCNXCL)
+        with contextlib.suppress(OSError, termios.error, serial.SerialException):
+            self._serial.close()
+
+
+class _TcpPort:
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.descriptor = connection.fileno()
+
+    @classmethod
+    async def connect(cls, port: str) -> _TcpPort:
+        host, number = _tcp_address(port)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                found = await loop.getaddrinfo(host, number, type=socket.SOCK_STREAM)
+                family, kind, protocol, _, address = found[0]
+                connection = socket.socket(family, kind, protocol)
+                try:
+                    connection.setblocking(False)
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    await loop.sock_connect(connection, address)
+                except BaseException:
+                    connection.close()
+                    raise
+        except TimeoutError:
+            raise PortError(f"no connection in {_CONNECT_SECONDS:g} s") from None
+        except OSError as error:
+            raise PortError(_reason(error)) from None
+        return cls(connection)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong in one line; `OSError` and `termios.error` carry an errno and a text."""
+    return str(error).strip() or type(error).__name__

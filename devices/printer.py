@@ -1,0 +1,302 @@
+"""A receipt printer on a serial line: slips as jobs, one at a time, each with one outcome.
+
+The kernel and USB converters take 20 KB before a write blocks, so that bytes written say nothing
+about lines printed. A job is therefore sent in pieces of at most 1 KiB, and after each the printer
+is asked, in turn (GS r), whether it got that far; while it works it is asked at once (DLE EOT) what
+stops it. A printer that does not know GS r is found out, and then only asked at once.
+
+Knows how a job ends; knows nothing of what is on a slip or what is done after a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from devices import escpos
+from devices.line import Line, LineSettings, LineState
+from devices.printer_inquiry import Inquiry
+from devices.printer_status import (
+    AutomaticStatus,
+    Fault,
+    InTurnAnswer,
+    PrinterStatus,
+    RealTimeAnswer,
+    StatusParser,
+    after_in_turn,
+    from_automatic,
+)
+from devices.recorder import FlightRecorder
+from devices.slip import Slip
+
+__all__ = ["JobEnded", "Printer", "PrinterStatus", "Reason"]
+
+Reason = Fault | Literal["absent", "timeout", "cancelled"]
+
+IDLE_POLL_SECONDS: Final = 10.0
+WORKING_POLL_SECONDS: Final = 0.5
+PIECE_SECONDS: Final = 10.0  # 1 KiB is at most 60 lines, 3 s for a slow printer (50 mm/s)
+ANSWER_SECONDS: Final = 1.0
+_BITS_A_BYTE: Final = 10  # start, 8 data, stop
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """How a job ended. `reason` is None for a slip that was printed.
+
+    `perhaps_complete`: the whole slip was on its way when it failed, so that it may lie there
+    complete; a second one must be marked as a copy.
+    """
+
+    job: int
+    outcome: Literal["printed", "failed"]
+    reason: Reason | None = None
+    perhaps_complete: bool = False
+
+
+@dataclass(slots=True)
+class _Job:
+    number: int
+    pieces: list[bytes]
+    sent: int = 0
+
+    @property
+    def is_sent(self) -> bool:
+        return self.sent == len(self.pieces)
+
+
+class Printer:
+    """A printer on a line. `columns`: 32 (58 mm paper) or 48 (80 mm).
+
+    `on_status` gets every change of what the printer says of itself, `on_job` one outcome for
+    every job given to `print`, `on_state` whether the line is there. None of them is called from
+    within `print` or `cancel`. A printer that answers nothing has the status off-line.
+    """
+
+    def __init__(
+        self,
+        settings: LineSettings,
+        columns: int,
+        on_status: Callable[[PrinterStatus], None],
+        on_job: Callable[[JobEnded], None],
+        on_state: Callable[[LineState], None],
+        *,
+        piece_seconds: float = PIECE_SECONDS,
+        idle_poll_seconds: float = IDLE_POLL_SECONDS,
+    ) -> None:
+        if columns not in escpos.PAPER_COLUMNS:
+            raise ValueError(f"columns: expected one of {escpos.PAPER_COLUMNS}, found {columns}")
+        self.columns = columns
+        self.status: PrinterStatus | None = None
+        """What the printer last said; None while its line is absent or nothing is known yet."""
+        self._on_status = on_status
+        self._on_job = on_job
+        self._on_state = on_state
+        self._idle_poll_seconds = idle_poll_seconds
+        transfer_seconds = escpos.PIECE_LIMIT * _BITS_A_BYTE / settings.speed
+        self._piece_seconds = piece_seconds + transfer_seconds
+        self.line = Line(settings, self._on_bytes, self._state_changed)
+        self._parser = StatusParser()
+        self._inquiry = Inquiry(
+            self.line, self._inquired, answer_seconds=ANSWER_SECONDS + transfer_seconds
+        )
+        self._waiting: deque[_Job] = deque()
+        self._job: _Job | None = None
+        self._piece_timer: asyncio.TimerHandle | None = None
+        self._poll_timer: asyncio.TimerHandle | None = None
+        self._answers_in_turn = True
+        self._turns_open = 0  # GS r sent and not answered: an old answer must not pass for a new
+        self._sever = False
+
+    @property
+    def state(self) -> LineState:
+        """Whether the printer's line is there."""
+        return self.line.state
+
+    @property
+    def recorder(self) -> FlightRecorder:
+        """The flight recorder of the line."""
+        return self.line.recorder
+
+    def start(self) -> None:
+        """Begins to look for the printer; within a running loop."""
+        self.line.start()
+
+    def close(self) -> None:
+        """Lets the line go; jobs that have not ended never do."""
+        self._stop_timers()
+        self._inquiry.stop()
+        self._waiting.clear()
+        self._job = None
+        self.line.close()
+
+    async def stop(self) -> None:
+        """Lets the line go when what is queued is out."""
+        self._stop_timers()
+        await self.line.stop()
+        self.close()
+
+    def print(self, job: int, slip: Slip) -> None:
+        """Prints the slip after those before it; `job` comes back in `JobEnded`."""
+        self._waiting.append(_Job(job, escpos.encode(slip, self.columns)))
+        asyncio.get_running_loop().call_soon(self._start_next)
+
+    def cancel(self, job: int) -> None:
+        """Sends no more of the job; it ends as failed, cancelled, if it has not ended."""
+        if self._job is not None and self._job.number == job:
+            self._fail("cancelled")
+            return
+        for waiting in list(self._waiting):
+            if waiting.number == job:
+                self._waiting.remove(waiting)
+                self._report(JobEnded(job, "failed", "cancelled"))
+
+    # -- jobs -----------------------------------------------------------------------------------
+
+    def _start_next(self) -> None:
+        if self._job is not None or not self._waiting:
+            return
+        self._job = self._waiting.popleft()
+        if self.line.state is LineState.ABSENT:
+            self._fail("timeout" if self.line.stalled else "absent")
+            return
+        self._inquiry.ask()  # `_inquired` sends the first piece, or ends the job
+
+    def _send_piece(self, job: _Job) -> None:
+        data = job.pieces[job.sent] + escpos.PAPER_STATUS_IN_TURN
+        if self._sever and not job.sent:
+            data = escpos.SEVER + data
+        if not self.line.write(data):
+            self._fail("timeout" if self.line.stalled else "absent")
+            return
+        self._sever = False
+        self._turns_open += 1
+        job.sent += 1
+        loop = asyncio.get_running_loop()
+        self._stop_timers()
+        self._piece_timer = loop.call_later(self._piece_seconds, self._piece_late)
+        if self._answers_in_turn:
+            self._poll_later(WORKING_POLL_SECONDS)
+        else:
+            self._inquiry.ask_afresh()
+
+    def _piece_done(self, job: _Job) -> None:
+        self._stop_timers()
+        if not job.is_sent:
+            self._send_piece(job)
+            return
+        self._job = None
+        self._report(JobEnded(job.number, "printed"))
+        self._next_later()
+
+    def _piece_late(self) -> None:
+        """No answer in turn; a printer that does answer at once, without a fault, knows no GS r."""
+        self._piece_timer = None
+        self._turns_open = 0
+        job = self._job
+        if job is None:
+            return
+        if self._inquiry.answered and self.status is not None and self.status.fault is None:
+            self._answers_in_turn = False
+            self._piece_done(job)
+        else:
+            self._fail("timeout")
+
+    def _fail(self, reason: Reason) -> None:
+        job = self._job
+        assert job is not None
+        self._job = None
+        self._stop_timers()
+        if job.sent:
+            self.line.discard()
+            self._sever = True
+        self._report(JobEnded(job.number, "failed", reason, perhaps_complete=job.is_sent))
+        self._next_later()
+
+    def _next_later(self) -> None:
+        self._poll_later(self._idle_poll_seconds)
+        asyncio.get_running_loop().call_soon(self._start_next)
+
+    def _report(self, ended: JobEnded) -> None:
+        asyncio.get_running_loop().call_soon(self._on_job, ended)
+
+    # -- status ---------------------------------------------------------------------------------
+
+    def _on_bytes(self, data: bytes) -> None:
+        for answer in self._parser.feed(data):
+            match answer:
+                case RealTimeAnswer():
+                    self._inquiry.answer(answer.byte)
+                case AutomaticStatus():
+                    self._take(from_automatic(answer.data))
+                case InTurnAnswer():
+                    self._in_turn(answer)
+
+    def _in_turn(self, answer: InTurnAnswer) -> None:
+        self._answers_in_turn = True
+        self._turns_open = max(0, self._turns_open - 1)
+        self._take(after_in_turn(self.status or PrinterStatus(), answer.byte))
+        if self._job is not None and self._job.sent and not self._turns_open:
+            self._piece_done(self._job)
+
+    def _inquired(self, status: PrinterStatus | None) -> None:
+        """The end of a round of questions; None: no answer."""
+        if self._job is None or not self._job.sent:
+            # whatever is there and does not answer is off-line
+            self._take(status or replace(self.status or PrinterStatus(), offline=True))
+        elif status is not None:
+            self._take(status)  # in a job no answer is a busy printer, until the piece is late
+        job = self._job
+        if job is None:
+            self._poll_later(self._idle_poll_seconds)
+        elif not job.sent:
+            self._send_piece(job)
+        elif self._answers_in_turn or status is None:
+            self._poll_later(WORKING_POLL_SECONDS)
+        else:
+            self._piece_done(job)
+
+    def _take(self, status: PrinterStatus) -> None:
+        """Keeps and reports a status; a fault ends the running job."""
+        if status != self.status:
+            self.status = status
+            asyncio.get_running_loop().call_soon(self._on_status, status)
+        if status.fault is not None and self._job is not None:
+            self._fail(status.fault)
+
+    def _poll_later(self, seconds: float) -> None:
+        if self._poll_timer is not None:
+            self._poll_timer.cancel()
+        self._poll_timer = asyncio.get_running_loop().call_later(seconds, self._poll)
+
+    def _poll(self) -> None:
+        self._poll_timer = None
+        if self.line.state is LineState.PRESENT:
+            self._inquiry.ask()
+
+    def _stop_timers(self) -> None:
+        for timer in (self._piece_timer, self._poll_timer):
+            if timer is not None:
+                timer.cancel()
+        self._piece_timer = self._poll_timer = None
+
+    # -- line -----------------------------------------------------------------------------------
+
+    def _state_changed(self, state: LineState) -> None:
+        self._stop_timers()
+        self._parser = StatusParser()
+        self._answers_in_turn = True
+        self._turns_open = 0
+        self.status = None
+        if state is LineState.ABSENT:
+            self._inquiry.stop()
+            if self._job is not None:
+                self._fail("timeout" if self.line.stalled else "absent")
+            self._stop_timers()
+        else:
+            self.line.write(escpos.STATUS_BACK_ON)
+            self._inquiry.ask()
+        self._on_state(state)
