@@ -1,0 +1,213 @@
+"""What a line of a script says, as frozen values. `line` is its number in the file, from 1.
+
+Texts, patterns, keys and voucher numbers may hold `{name}`: what an earlier `remember` line kept.
+`seconds` of an expectation is how long it may take to come true, None for the player's default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from posd.acquirer.outcomes import Outcome
+
+SettingValue = str | int | float | bool | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A setting of the terminal, named as in its configuration file; before `start` only."""
+
+    line: int
+    path: tuple[str, ...]
+    value: SettingValue
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Keys one after the other: names of `Key`, runs of digits, `{name}`."""
+
+    line: int
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Swipe:
+    """A test card by name; fault is "" or what is wrong with the swipe."""
+
+    line: int
+    card: str
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectScreen:
+    """All texts stand on one screen."""
+
+    line: int
+    texts: tuple[str, ...]
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectNoScreen:
+    """The text is not on the screen, now and for so many seconds."""
+
+    line: int
+    text: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectPaper:
+    """All texts stand on one slip that no earlier `expect paper` has taken."""
+
+    line: int
+    texts: tuple[str, ...]
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectNoPaper:
+    """No slip, and no beginning of one, is left that no `expect paper` has taken."""
+
+    line: int
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectHost:
+    """The host received this message. A value may also be `present` or `absent`."""
+
+    line: int
+    mti: str
+    elements: Mapping[int, str]
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectHostNothing:
+    """The host received nothing that no earlier `expect host` has taken."""
+
+    line: int
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectLedger:
+    """The terminal's ledger holds this transaction in this state; voucher may be `last`."""
+
+    line: int
+    voucher: str
+    state: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectOrder:
+    """The same for an order; number may be `last` or any voucher number linked to it."""
+
+    line: int
+    number: str
+    state: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Keeps what stands where `*` is in the pattern, on the screen or on the newest slip."""
+
+    line: int
+    name: str
+    source: Literal["screen", "paper"]
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostDoes:
+    """What the host does to the next requests of a kind (`any`: of whatever kind)."""
+
+    line: int
+    outcome: Outcome
+    kind: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostLink:
+    """The host can be reached, or refuses connections and drops those that it has."""
+
+    line: int
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaperOut:
+    """The paper ends after so many more lines."""
+
+    line: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterDoes:
+    line: int
+    what: Literal["load paper", "unplug", "replug"]
+
+
+@dataclass(frozen=True, slots=True)
+class PowerCut:
+    """The terminal stops at once. while_waiting: as soon as a request is out without an answer."""
+
+    line: int
+    while_waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PowerOn:
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    line: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agree:
+    """The terminal's ledger and the acquirer's say the same about every transaction."""
+
+    line: int
+    seconds: float | None = None
+
+
+Step = (
+    Set
+    | Start
+    | Press
+    | Swipe
+    | ExpectScreen
+    | ExpectNoScreen
+    | ExpectPaper
+    | ExpectNoPaper
+    | ExpectHost
+    | ExpectHostNothing
+    | ExpectLedger
+    | ExpectOrder
+    | Remember
+    | HostDoes
+    | HostLink
+    | PaperOut
+    | PrinterDoes
+    | PowerCut
+    | PowerOn
+    | Wait
+    | Agree
+)
