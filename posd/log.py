@@ -1,0 +1,219 @@
+"""Logging: one event name a line with typed fields, JSON or console, and nothing secret in either.
+
+Three nets, one behind the other: the values of `protocol` print themselves masked; an exception is
+written as types and places, its text only where its class promises to hold no value; and whatever
+looks like a card number in anything about to be written is masked. Local variables are never read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sqlite3
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Mapping, MutableMapping
+from datetime import date, time
+from typing import Any, TextIO
+
+import structlog
+
+from posd.settings import LogSettings
+from protocol.card import Pan, mask_number
+
+_DIGITS = re.compile(r"\d{13,}")
+_GROUPS = re.compile(r"\d+(?:[ -]\d+)+")
+_SHORTEST, _LONGEST = 13, 19
+_OUR_PACKAGES = ("posd", "protocol", "devices")
+# Their texts name files, system calls and columns; those of ValueError and KeyError hold the value.
+_TEXT_IS_SAFE = (OSError, sqlite3.Error)
+_DEEPEST = 6
+_Event = MutableMapping[str, Any]
+
+
+def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
+    """Send every log line of this process, and uncaught exceptions, to stream (standard output).
+
+    What libraries say through the standard `logging` goes the same way. Until this has been called
+    structlog prints local variables: call it first.
+    """
+    output = sys.stdout if stream is None else stream
+    console = settings.format == "console" or (settings.format == "auto" and output.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _explain_exception,
+            redact,
+            _console_renderer(output) if console else _render_json,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
+        logger_factory=lambda *_: _Output(output),
+        # A logger made before this call would keep the processors that it was made with.
+        cache_logger_on_first_use=False,
+    )
+    _take_over_library_logging(settings.level)
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+
+
+def redact(_logger: object, _method: str, event: _Event) -> _Event:
+    """A structlog processor: every value in the event becomes one that may be read by anybody."""
+    return {redact_text(str(key)): _redacted(value) for key, value in event.items()}
+
+
+def redact_text(text: str) -> str:
+    """Mask what could be a card number, and replace what could steer a terminal or break a line."""
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else "?" for character in text)
+    return _GROUPS.sub(_mask_groups, _DIGITS.sub(_mask_run, text))
+
+
+def explain(error: BaseException) -> list[str]:
+    """Types and places of an exception and its causes; texts only where they hold no value."""
+    return list(_explain(error, _DEEPEST))
+
+
+def _mask_run(run: re.Match[str]) -> str:
+    """Mask a run of digits that is a card number; a longer one if it has a card number inside."""
+    digits = run.group()
+    pieces = [digits] if len(digits) <= _LONGEST else _windows(digits)
+    return mask_number(digits) if any(map(_is_card_number, pieces)) else digits
+
+
+def _is_card_number(digits: str) -> bool:
+    # \d finds the digits of every script; a full-width card number is one all the same.
+    return Pan("".join(str(int(digit)) for digit in digits)).luhn_valid
+
+
+def _windows(digits: str) -> Iterator[str]:
+    for length in range(_SHORTEST, _LONGEST + 1):
+        for start in range(len(digits) - length + 1):
+            yield digits[start : start + length]
+
+
+def _mask_groups(run: re.Match[str]) -> str:
+    """Mask digits in groups, as cards are embossed, if neighbouring groups make a card number."""
+    groups = re.split(r"[ -]", run.group())
+    for first in range(len(groups)):
+        for last in range(first + 1, len(groups)):
+            number = "".join(groups[first : last + 1])
+            if len(number) > _LONGEST:
+                break
+            if len(number) >= _SHORTEST and _is_card_number(number):
+                return mask_number("".join(groups))
+    return run.group()
+
+
+def _redacted(value: object) -> object:
+    match value:
+        case None | bool() | float():
+            return value
+        case int():
+            text = redact_text(str(int(value)))
+            return int(value) if text == str(int(value)) else text
+        case str():
+            return redact_text(str(value))
+        case bytes() | bytearray() | memoryview():
+            return f"<{len(value)} bytes>"
+        case Mapping():
+            return {redact_text(str(key)): _redacted(each) for key, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_redacted(each) for each in value]
+        case date() | time():
+            return value.isoformat()
+        case BaseException():
+            return " / ".join(explain(value))
+    return redact_text(str(value))
+
+
+def _explain_exception(_logger: object, _method: str, event: _Event) -> _Event:
+    error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()[1]
+    elif isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        event["exception"] = explain(error)
+    return event
+
+
+def _explain(error: BaseException, depth: int) -> Iterator[str]:
+    text = " ".join(str(error).split()) if _may_be_read(error) else "(text withheld)"
+    yield redact_text(f"{type(error).__module__}.{type(error).__qualname__}: {text}")
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for each in (*inner, *([before] if before else [])):
+        if depth:
+            yield from _explain(each, depth - 1)
+
+
+def _may_be_read(error: BaseException) -> bool:
+    return isinstance(error, _TEXT_IS_SAFE) or type(error).__module__.split(".")[0] in _OUR_PACKAGES
+
+
+class _Output:
+    """Writes lines. A full disk or a reader that went away must not end the terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass
+
+    debug = info = warning = error = critical = msg
+
+
+def _render_json(_logger: object, _method: str, event: _Event) -> str:
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return json.dumps(first | dict(event), ensure_ascii=False)
+
+
+def _console_renderer(stream: TextIO) -> Any:
+    # The exception is text by now; plain_traceback also keeps the renderer away from rich.
+    render = structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+
+    def render_console(logger: Any, method: str, event: _Event) -> str:
+        if "exception" in event:
+            event["exception"] = "\n".join(event["exception"])
+        return render(logger, method, event)
+
+    return render_console
+
+
+class _FromLibraries(logging.Handler):
+    """What asyncio and others log through the standard library, as events of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        structlog.get_logger().log(
+            record.levelno, "library_message", library=record.name, text=record.getMessage(),
+            **({"exc_info": error} if error else {}),
+        )  # fmt: skip
+
+
+def _take_over_library_logging(level: str) -> None:
+    root = logging.getLogger()
+    root.handlers = [_FromLibraries()]
+    root.setLevel(level.upper())
+    # The dialogue's machine warns about each key that no row takes: that is ordinary use.
+    logging.getLogger("transitions").setLevel(logging.ERROR)
+
+
+def _uncaught(_kind: object, error: BaseException, _trace: object) -> None:
+    structlog.get_logger().critical("uncaught_exception", exc_info=error)
+
+
+def _uncaught_in_thread(arguments: threading.ExceptHookArgs) -> None:
+    structlog.get_logger().critical("uncaught_exception", exc_info=arguments.exc_value)
