@@ -1,0 +1,135 @@
+"""The ledger: every table of one terminal behind one door."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from posd.core.ports import Clock, Randomness
+from posd.keys import Keys
+from posd.ledger.counters import Counters
+from posd.ledger.database import Database
+from posd.ledger.stores import Audit, Operators, Orders, PrintJobs, Settings
+from posd.ledger.transactions import Transactions
+
+_EPOCH = datetime(1970, 1, 1)
+FACTORY_OPERATORS = (
+    *((f"{number:02d}", "cashier", "0000") for number in range(1, 6)),
+    ("00", "supervisor", "123456"),
+    ("99", "administrator", "12345678"),
+)
+
+
+def milliseconds(moment: datetime) -> int:
+    """A naive local time as the ledger stores it."""
+    elapsed = moment - _EPOCH
+    return (elapsed.days * 86_400 + elapsed.seconds) * 1000 + elapsed.microseconds // 1000
+
+
+def moment(at: int) -> datetime:
+    """The reverse of milliseconds()."""
+    return _EPOCH + timedelta(milliseconds=at)
+
+
+class Ledger:
+    """All of a terminal's memory. Reads at any time, writes inside `with ledger.commit(label):`."""
+
+    def __init__(self, database: Database, keys: Keys, clock: Clock, random_bytes: Randomness) -> None:
+        self._database = database
+        self._clock = clock
+        self.counters = Counters(database)
+        self.settings = Settings(database)
+        self.orders = Orders(database)
+        self.print_jobs = PrintJobs(database, self.now)
+        self.operators = Operators(database, clock)
+        self.audit = Audit(database)
+        self.transactions = Transactions(database, keys, self.now, random_bytes)
+        self.keys = keys
+        self._random_bytes = random_bytes
+        self._offset = 0
+        self._newest = self.transactions.newest_time()
+        if database.one("SELECT 1 FROM batches") is None:
+            self._create()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        keys: Keys,
+        clock: Clock,
+        random_bytes: Randomness,
+        observe: Callable[[str], None] = lambda _point: None,
+    ) -> Ledger:
+        """Open or create the ledger file. Raises the errors of posd.ledger.errors.
+
+        A generation number lies beside a ledger in a file (PATH.generation) and is raised at every open;
+        a ledger that is behind it was put back by hand and is marked restored (money M16).
+        """
+        database = Database(path, observe)
+        try:
+            ledger = cls(database, keys, clock, random_bytes)
+            if ":memory:" not in str(path):
+                ledger.raise_generation(Path(f"{path}.generation"))
+        except BaseException:
+            database.close()
+            raise
+        return ledger
+
+    def commit(self, label: str) -> AbstractContextManager[None]:
+        """See Database.commit."""
+        return self._database.commit(label)
+
+    def now(self) -> int:
+        """Business time in milliseconds: the host's clock as the last sign-in told it, never running back."""
+        self._newest = max(self._newest, milliseconds(self._clock.now()) + self._offset)
+        return self._newest
+
+    def set_business_time(self, at: int) -> None:
+        """The host says that it is now so late (milliseconds)."""
+        self._offset = at - milliseconds(self._clock.now())
+
+    @property
+    def commits(self) -> int:
+        """How many commits this process has made."""
+        return self._database.commits
+
+    def free_space(self) -> int:
+        return self._database.free_space()
+
+    def check(self) -> None:
+        """Raises LedgerDamaged."""
+        self._database.check()
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _create(self) -> None:
+        """The first batch and the operators that every manual names."""
+        with self.commit("create"):
+            self._database.write("INSERT INTO batches (opened_at) VALUES (?)", (self.now(),))
+            for number, role, password in FACTORY_OPERATORS:
+                self.operators.put(number, role, self.keys.verifier(password, self._random_bytes))
+
+    def raise_generation(self, beside: Path) -> None:
+        """Compare with the number beside the ledger, then raise both, the ledger's first."""
+        known = self.counters.generation
+        try:
+            outside = int(beside.read_text("ascii"))
+        except FileNotFoundError:
+            outside = known
+        except ValueError:
+            outside = known  # a torn write of ours: it was behind the ledger's anyway
+        with self.commit("generation"):
+            if outside > known:
+                self.settings.put("restored", True)
+                self.audit.add(self.now(), "posd", "ledger_restored", {"generation": known})
+            self.counters.set_generation(max(known, outside) + 1)
+        new = beside.with_suffix(".generation.new")
+        with new.open("w", encoding="ascii") as file:
+            file.write(f"{self.counters.generation}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(beside)

@@ -1,0 +1,123 @@
+"""The tables of the ledger, as forward migrations: the file's user_version says how many have been applied."""
+
+from __future__ import annotations
+
+_FIRST = """
+CREATE TABLE counters (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE settings (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL                 -- CBOR
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE batches (
+    id        INTEGER PRIMARY KEY,
+    opened_at INTEGER NOT NULL,
+    closed_at INTEGER
+) STRICT;
+
+CREATE TABLE orders (
+    id         INTEGER PRIMARY KEY,
+    batch      INTEGER NOT NULL REFERENCES batches (id),
+    number     TEXT    NOT NULL,
+    amount     INTEGER NOT NULL CHECK (amount > 0),
+    state      TEXT    NOT NULL CHECK (state IN ('unpaid', 'paid', 'voided', 'cancelled')),
+    created_at INTEGER NOT NULL,
+    closed_at  INTEGER,
+    closed_by  TEXT    NOT NULL DEFAULT '',
+    reason     TEXT    NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX orders_by_number ON orders (number, id);
+
+CREATE TABLE transactions (
+    id                  INTEGER PRIMARY KEY,
+    kind                TEXT    NOT NULL,
+    state               TEXT    NOT NULL CHECK (state IN (
+        'open', 'reversing', 'not_sent', 'approved', 'voided', 'declined', 'reversed', 'no_answer',
+        'pending', 'unresolved')),
+    batch               INTEGER NOT NULL REFERENCES batches (id),
+    batch_number        TEXT    NOT NULL CHECK (length(batch_number) = 6),
+    stan                TEXT    NOT NULL CHECK (length(stan) = 6 AND stan <> '000000'),
+    amount              INTEGER NOT NULL CHECK (amount >= 0),
+    operator            TEXT    NOT NULL,
+    supervisor          TEXT    NOT NULL DEFAULT '',
+    masked_card         TEXT    NOT NULL,
+    entry_mode          TEXT    NOT NULL,
+    created_at          INTEGER NOT NULL,
+    sent_date           TEXT    NOT NULL,   -- MMDD: the host's date as far as known when it was sent
+    original            INTEGER REFERENCES transactions (id),
+    order_id            INTEGER REFERENCES orders (id),
+    request             BLOB    NOT NULL,   -- CBOR: elements that may be stored
+    checksum            BLOB    NOT NULL,   -- over everything above that never changes
+    account_number      BLOB,               -- AES-GCM under the device key; erased with the batch
+    expiry              BLOB,               -- likewise
+    answer              BLOB,               -- CBOR
+    approved_amount     INTEGER,
+    response_code       TEXT    NOT NULL DEFAULT '',
+    retrieval_reference TEXT    NOT NULL DEFAULT '',
+    authorisation_code  TEXT    NOT NULL DEFAULT '',
+    host_date           TEXT    NOT NULL DEFAULT '',
+    host_time           TEXT    NOT NULL DEFAULT '',
+    ended_at            INTEGER,
+    reversal_reason     TEXT    NOT NULL DEFAULT '',
+    reversal_tries      INTEGER NOT NULL DEFAULT 0,
+    reversal_code       TEXT    NOT NULL DEFAULT '',
+    host_had_none       INTEGER NOT NULL DEFAULT 0 CHECK (host_had_none IN (0, 1)),
+    acknowledged        INTEGER NOT NULL DEFAULT 0 CHECK (acknowledged IN (0, 1))
+) STRICT;
+CREATE UNIQUE INDEX transactions_by_stan ON transactions (batch, stan);
+CREATE INDEX transactions_by_number ON transactions (stan, id);
+CREATE INDEX transactions_in_doubt ON transactions (state, id)
+    WHERE state IN ('open', 'reversing', 'pending', 'unresolved');
+CREATE INDEX transactions_by_original ON transactions (original) WHERE original IS NOT NULL;
+CREATE INDEX transactions_unseen ON transactions (id) WHERE acknowledged = 0;
+
+CREATE TABLE steps (
+    id             INTEGER PRIMARY KEY,
+    transaction_id INTEGER NOT NULL REFERENCES transactions (id),
+    at             INTEGER NOT NULL,
+    what           TEXT    NOT NULL,
+    details        BLOB    NOT NULL       -- CBOR
+) STRICT;
+CREATE INDEX steps_by_transaction ON steps (transaction_id, id);
+CREATE TRIGGER steps_are_never_changed BEFORE UPDATE ON steps
+    BEGIN SELECT RAISE (ABORT, 'steps are append-only'); END;
+
+CREATE TABLE print_jobs (
+    id             INTEGER PRIMARY KEY,
+    transaction_id INTEGER REFERENCES transactions (id),
+    copy           TEXT    NOT NULL,
+    slip           BLOB    NOT NULL,      -- CBOR
+    done_at        INTEGER
+) STRICT;
+CREATE INDEX print_jobs_waiting ON print_jobs (id) WHERE done_at IS NULL;
+
+CREATE TABLE operators (
+    number   TEXT PRIMARY KEY,
+    role     TEXT NOT NULL CHECK (role IN ('cashier', 'supervisor', 'administrator')),
+    salt     BLOB NOT NULL,
+    verifier BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE password_locks (
+    role           TEXT PRIMARY KEY,
+    failures       INTEGER NOT NULL,      -- since the last success or lock
+    locks          INTEGER NOT NULL,      -- since the last success; each one doubles the time
+    locked_seconds INTEGER NOT NULL       -- of running time; 0 when not locked
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    id      INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    who     TEXT    NOT NULL,
+    what    TEXT    NOT NULL,
+    details BLOB    NOT NULL              -- CBOR
+) STRICT;
+CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)

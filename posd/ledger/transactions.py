@@ -1,0 +1,317 @@
+"""The transactions: a row each, moved by conditional updates, with an append-only list of steps."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from posd.keys import Keys, SealBroken
+from posd.ledger.database import Database
+from posd.ledger.pack import pack, unpack
+from posd.ledger.records import IN_DOUBT, State, StepRecord, TransactionRecord
+from protocol import Pan
+
+_FIXED = (
+    "kind", "batch", "batch_number", "stan", "amount", "operator", "supervisor", "masked_card",
+    "entry_mode", "created_at", "sent_date", "original", "order_id", "request",
+)  # fmt: skip
+_CHANGEABLE = frozenset({
+    "answer", "approved_amount", "response_code", "retrieval_reference", "authorisation_code",
+    "host_date", "host_time", "ended_at", "reversal_reason", "reversal_tries", "reversal_code",
+    "host_had_none", "acknowledged",
+})  # fmt: skip
+
+LIVE_STATES = (State.APPROVED, State.VOIDED)  # what settlement and duplicate checks look at
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is known of a request before its first byte leaves (money M1)."""
+
+    kind: str
+    batch_number: str
+    stan: str
+    amount: int
+    operator: str
+    supervisor: str
+    account_number: Pan
+    expiry: str  # YYMM
+    entry_mode: str
+    sent_date: str  # MMDD
+    request: Mapping[int, str | bytes]  # elements that may be stored
+    original: int | None = None
+    order: int | None = None
+
+
+class Transactions:
+    """Reads at any time; every write inside a commit of the database."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: Keys,
+        milliseconds: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._milliseconds = milliseconds
+        self._random_bytes = random_bytes
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def add(self, intent: Intent) -> int:
+        """Store an open intent in the open batch; returns its id."""
+        row = self._database.one(
+            "SELECT coalesce(max(id), 0) + 1, (SELECT max(id) FROM batches) FROM transactions"
+        )
+        assert row is not None
+        identity, batch = row
+        now = self._milliseconds()
+        pan = intent.account_number
+        fixed = (
+            intent.kind, batch, intent.batch_number, intent.stan, intent.amount, intent.operator,
+            intent.supervisor, pan.masked, intent.entry_mode, now, intent.sent_date,
+            intent.original, intent.order, pack(intent.request),
+        )  # fmt: skip
+        self._database.write(
+            f"""INSERT INTO transactions (id, state, {", ".join(_FIXED)}, checksum, account_number, expiry)
+                VALUES (?, ?{", ?" * len(_FIXED)}, ?, ?, ?)""",  # noqa: S608 - constants
+            (
+                identity,
+                State.OPEN,
+                *fixed,
+                _checksum(fixed),
+                self._seal(pan.reveal(), identity, "account_number"),
+                self._seal(intent.expiry, identity, "expiry"),
+            ),
+        )
+        self._step(identity, now, "stored", {"stan": intent.stan, "amount": intent.amount})
+        return int(identity)
+
+    def move(
+        self,
+        identity: int,
+        before: Iterable[State],
+        after: State,
+        details: Mapping[str, object] | None = None,
+        **columns: object,
+    ) -> bool:
+        """Change the state, only from one of these (money M14); False when it was in another one."""
+        states = tuple(before)
+        assignments, values = _assignments(columns)
+        cursor = self._database.write(
+            f"""UPDATE transactions SET state = ?{assignments}
+                WHERE id = ? AND state IN ({", ".join("?" * len(states))})""",  # noqa: S608 - checked names
+            (after, *values, identity, *states),
+        )
+        if cursor.rowcount != 1:
+            return False
+        self._step(identity, self._milliseconds(), str(after), details or {})
+        return True
+
+    def note(
+        self, identity: int, what: str, details: Mapping[str, object] | None = None, **columns: object
+    ) -> None:
+        """Add a step to the story, and set columns, without changing the state."""
+        if columns:
+            assignments, values = _assignments(columns)
+            self._database.write(
+                f"UPDATE transactions SET {assignments.removeprefix(', ')} WHERE id = ?",  # noqa: S608 - checked names
+                (*values, identity),
+            )
+        self._step(identity, self._milliseconds(), what, details or {})
+
+    def acknowledge(self, *identities: int) -> None:
+        """The clerk has seen how these ended."""
+        for identity in identities:
+            self._database.write(
+                "UPDATE transactions SET acknowledged = 1 WHERE id = ?", (identity,)
+            )
+
+    def _step(self, identity: int, at: int, what: str, details: Mapping[str, object]) -> None:
+        self._database.write(
+            "INSERT INTO steps (transaction_id, at, what, details) VALUES (?, ?, ?, ?)",
+            (identity, at, what, pack(details)),
+        )
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def get(self, identity: int) -> TransactionRecord:
+        """Raises KeyError."""
+        row = self._database.one("SELECT * FROM transactions WHERE id = ?", (identity,))
+        if row is None:
+            raise KeyError(identity)
+        return _record(row)
+
+    def by_stan(self, stan: str) -> TransactionRecord | None:
+        """The transaction with this voucher number: of the open batch, else the newest."""
+        row = self._database.one(
+            "SELECT * FROM transactions WHERE stan = ? ORDER BY id DESC LIMIT 1", (stan,)
+        )
+        return None if row is None else _record(row)
+
+    def last(self, kind: str, *states: State) -> TransactionRecord | None:
+        """The newest of a kind in one of these states (by default: approved)."""
+        wanted = states or (State.APPROVED,)
+        row = self._database.one(
+            f"""SELECT * FROM transactions WHERE kind = ? AND state IN ({", ".join("?" * len(wanted))})
+                ORDER BY id DESC LIMIT 1""",  # noqa: S608 - placeholders only
+            (kind, *wanted),
+        )
+        return None if row is None else _record(row)
+
+    def in_states(self, *states: State) -> list[TransactionRecord]:
+        """All in these states, oldest first."""
+        rows = self._database.all(
+            f"""SELECT * FROM transactions WHERE state IN ({", ".join("?" * len(states))})
+                ORDER BY id""",  # noqa: S608 - placeholders only
+            states,
+        )
+        return [_record(row) for row in rows]
+
+    def is_whole(self, identity: int) -> bool:
+        """Does the intent's checksum hold, and do its stored elements open?"""
+        row = self._database.one("SELECT * FROM transactions WHERE id = ?", (identity,))
+        if row is None or row["checksum"] != _checksum(tuple(row[name] for name in _FIXED)):
+            return False
+        try:
+            self.card(identity)
+            unpack(row["request"])
+        except (KeyError, SealBroken, ValueError):
+            return False
+        return True
+
+    def card(self, identity: int) -> tuple[Pan, str]:
+        """Account number and expiry (YYMM). Raises KeyError once erased, SealBroken when damaged."""
+        row = self._database.one(
+            "SELECT account_number, expiry FROM transactions WHERE id = ?", (identity,)
+        )
+        if row is None or row["account_number"] is None:
+            raise KeyError(identity)
+        number = self._keys.open(row["account_number"], _name(identity, "account_number"))
+        expiry = self._keys.open(row["expiry"], _name(identity, "expiry"))
+        return Pan(number.decode("ascii")), expiry.decode("ascii")
+
+    def sent_date(self, identity: int) -> str:
+        """MMDD: the host's date, as far as it was known, when the request was stored."""
+        row = self._database.one("SELECT sent_date FROM transactions WHERE id = ?", (identity,))
+        if row is None:
+            raise KeyError(identity)
+        return str(row["sent_date"])
+
+    def steps(self, identity: int) -> list[StepRecord]:
+        """The story so far, oldest first."""
+        rows = self._database.all(
+            "SELECT at, what, details FROM steps WHERE transaction_id = ? ORDER BY id", (identity,)
+        )
+        return [StepRecord(row["at"], row["what"], unpack(row["details"])) for row in rows]
+
+    def last_unacknowledged(self) -> TransactionRecord | None:
+        """The newest transaction whose end no clerk has seen."""
+        row = self._database.one(
+            "SELECT * FROM transactions WHERE acknowledged = 0 ORDER BY id DESC LIMIT 1"
+        )
+        return None if row is None else _record(row)
+
+    def unsettled_count(self) -> int:
+        """Transactions of the open batch that settlement will hold."""
+        row = self._database.one(
+            """SELECT count(*) FROM transactions
+               WHERE batch = (SELECT max(id) FROM batches) AND state IN ('approved', 'voided')"""
+        )
+        assert row is not None
+        return int(row[0])
+
+    def locked_by(self, original: int) -> TransactionRecord | None:
+        """The void of it that is open, reversing, pending or unresolved (money M8)."""
+        rows = self._database.all(
+            "SELECT * FROM transactions WHERE original = ? ORDER BY id", (original,)
+        )
+        return next((_record(row) for row in rows if State(row["state"]) in IN_DOUBT), None)
+
+    def similar(self, pan: Pan, amount: int, since: int) -> TransactionRecord | None:
+        """The newest approved sale with this card and amount stored at or after since (milliseconds)."""
+        rows = self._database.all(
+            """SELECT * FROM transactions WHERE kind = 'sale' AND state = 'approved' AND amount = ?
+               AND masked_card = ? AND created_at >= ? ORDER BY id DESC""",
+            (amount, pan.masked, since),
+        )
+        for row in rows:
+            try:
+                if self.card(row["id"])[0] == pan:
+                    return _record(row)
+            except (KeyError, SealBroken):
+                continue
+        return None
+
+    def newest_time(self) -> int:
+        """Milliseconds of the newest entry; 0 in an empty ledger."""
+        row = self._database.one("SELECT coalesce(max(at), 0) FROM (SELECT at FROM steps ORDER BY id DESC LIMIT 1)")
+        assert row is not None
+        return int(row[0])
+
+    def _seal(self, plain: str, identity: int, column: str) -> bytes:
+        return self._keys.seal(plain.encode("ascii"), _name(identity, column), self._random_bytes)
+
+
+def _name(identity: int, column: str) -> str:
+    """The associated data of an encrypted column: a value that was moved to another row does not open."""
+    return f"transactions/{identity}/{column}"
+
+
+def _checksum(fixed: tuple[object, ...]) -> bytes:
+    return hashlib.sha256(pack(fixed)).digest()[:16]
+
+
+def _assignments(columns: Mapping[str, object]) -> tuple[str, list[object]]:
+    unknown = columns.keys() - _CHANGEABLE
+    assert not unknown, f"columns that never change: {sorted(unknown)}"
+    values = [pack(value) if name == "answer" else value for name, value in columns.items()]
+    return "".join(f", {name} = ?" for name in columns), values
+
+
+def _record(row: sqlite3.Row) -> TransactionRecord:
+    return TransactionRecord(
+        id=row["id"],
+        kind=row["kind"],
+        state=State(row["state"]),
+        batch=row["batch"],
+        batch_number=row["batch_number"],
+        stan=row["stan"],
+        amount=row["amount"],
+        operator=row["operator"],
+        supervisor=row["supervisor"],
+        masked_card=row["masked_card"],
+        entry_mode=row["entry_mode"],
+        created_at=row["created_at"],
+        original=row["original"],
+        order=row["order_id"],
+        request=_elements(row["request"]),
+        answer=_elements(row["answer"]),
+        approved_amount=row["approved_amount"],
+        response_code=row["response_code"],
+        retrieval_reference=row["retrieval_reference"],
+        authorisation_code=row["authorisation_code"],
+        host_date=row["host_date"],
+        host_time=row["host_time"],
+        ended_at=row["ended_at"],
+        reversal_reason=row["reversal_reason"],
+        reversal_tries=row["reversal_tries"],
+        reversal_code=row["reversal_code"],
+        host_had_none=bool(row["host_had_none"]),
+        acknowledged=bool(row["acknowledged"]),
+    )
+
+
+def _elements(data: bytes | None) -> Mapping[int, str | bytes]:
+    """Stored elements; none when they cannot be read (is_whole() tells, and the case goes to a person)."""
+    if data is None:
+        return {}
+    try:
+        elements = unpack(data)
+    except ValueError:
+        return {}
+    return elements if isinstance(elements, dict) else {}

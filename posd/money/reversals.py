@@ -1,0 +1,175 @@
+"""Reversals: what was sent without a usable answer is undone at the host, until the host says so (money M5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from posd import receipts
+from posd.core.events import MoneyProgress, Outcome, Phase, TransactionEnded
+from posd.ledger.records import State, TransactionRecord
+from posd.money.desk import Desk
+from posd.money.line import NotConnected, Result, Sending
+from protocol import Message
+from protocol.elements import Value
+from protocol.matching import Usable
+from protocol.response_codes import asks_sign_in
+from protocol.transactions import BY_NAME, REVERSAL, reversal_elements
+
+log = structlog.get_logger()
+
+HOST_HAD_NONE = frozenset({"25", "12"})  # "nothing to reverse": not yet "reversed"
+APPROVED = "00"
+
+
+class Reversals:
+    """Tries the pending reversals one after the other, oldest first, and again with back-off."""
+
+    def __init__(self, desk: Desk, background: Callable[[], None]) -> None:
+        """background() is called by a timer: put run() on the agenda, when the line is free."""
+        self._desk = desk
+        self._background = background
+        self._money = desk.configuration.money
+        self._delay = self._money.backoff_first_seconds
+        self._timer: int | None = None
+        self._not_before: set[int] = set()  # the host had none; once more after a while
+
+    def pending(self) -> list[TransactionRecord]:
+        """Oldest first. Empty: the terminal is open again."""
+        return self._desk.ledger.transactions.in_states(State.REVERSING)
+
+    def run(self, done: Callable[[], None]) -> None:
+        """Try each pending reversal once, except those that wait for their second try; then done()."""
+        self._desk.timers.stop(self._timer)
+        self._timer = None
+        queue = [record.id for record in self.pending() if record.id not in self._not_before]
+        self._next(queue, done)
+
+    def schedule(self) -> None:
+        """See to it that what is still pending is tried again after the back-off."""
+        if self._timer is None and any(r.id not in self._not_before for r in self.pending()):
+            self._timer = self._desk.timers.after(self._delay, self._due)
+            self._delay = min(2 * self._delay, self._money.backoff_longest_seconds)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._background()
+
+    def _next(self, queue: list[int], done: Callable[[], None]) -> None:
+        if not queue:
+            self.schedule()
+            done()
+            return
+        identity = queue.pop(0)
+        seconds = self._desk.configuration.host.reversal_answer_seconds
+        self._desk.report(MoneyProgress(Phase.REVERSING, identity, seconds))
+
+        def ended(result: Result) -> None:
+            with_link = not isinstance(result, NotConnected)
+            self._ended(identity, result)
+            self._next(queue if with_link else [], done)
+
+        self._desk.line.exchange(lambda: self._sending(identity), seconds, ended)
+
+    def _sending(self, identity: int) -> Sending:
+        """The connection stands: count the try, then build the 0400 with the keys in force."""
+        desk = self._desk
+        record = desk.ledger.transactions.get(identity)
+        assert record.state is State.REVERSING
+        tries = record.reversal_tries + 1
+        with desk.ledger.commit("reversal_try"):
+            desk.ledger.transactions.note(
+                identity, "reversal_sent", {"try": tries, "reason": record.reversal_reason},
+                reversal_tries=tries,
+            )  # fmt: skip
+        log.info("reversal.sent", transaction=identity, stan=record.stan, attempt=tries)
+        row = BY_NAME[record.kind]
+        request: dict[int, Value] = dict(record.request)
+        if 35 not in request and record.entry_mode.startswith("01"):
+            request[2], request[14] = desk.ledger.transactions.card(identity)
+        elements = reversal_elements(row, request, record.reversal_reason, desk.dialect)
+        return desk.sending(REVERSAL.request_mti, elements, with_mac=True)
+
+    def _ended(self, identity: int, result: Result) -> None:
+        if isinstance(result, Usable):
+            self._delay = self._money.backoff_first_seconds
+            self._answered(identity, result.message)
+        else:
+            reason = result.reason
+            log.warning("reversal.not_answered", transaction=identity, reason=reason)
+        record = self._desk.ledger.transactions.get(identity)
+        if record.state is State.REVERSING:
+            self._tell_once(record)
+            self._desk.report(TransactionEnded(identity, Outcome.REVERSAL_PENDING))
+
+    def _answered(self, identity: int, answer: Message) -> None:
+        desk = self._desk
+        code = str(answer.elements[39])
+        record = desk.ledger.transactions.get(identity)
+        if code == APPROVED:
+            self._close(record, State.REVERSED, answer, code)
+        elif code in HOST_HAD_NONE and not record.host_had_none:
+            with desk.ledger.commit("reversal_host_had_none"):
+                desk.ledger.transactions.note(
+                    identity, "host_had_none", {"code": code}, host_had_none=1, reversal_code=code
+                )
+                desk.session.heard(answer)
+            self._once_more(identity)
+        elif code in HOST_HAD_NONE:
+            self._close(record, self._after_second_none(record, answer), answer, code)
+        else:
+            with desk.ledger.commit("reversal_refused"):
+                desk.ledger.transactions.note(
+                    identity, "reversal_refused", {"code": code}, reversal_code=code
+                )
+                desk.session.heard(answer)
+                if asks_sign_in(code):
+                    desk.session.demand_sign_in()
+            log.warning("reversal.refused", transaction=identity, code=code)
+
+    def _after_second_none(self, record: TransactionRecord, answer: Message) -> State:
+        """Twice nothing to reverse is 'reversed' only while host and terminal stand where they stood."""
+        desk = self._desk
+        host_date = answer.get(15) or answer.get(13)
+        same_date = host_date in (None, desk.ledger.transactions.sent_date(record.id))
+        same_batch = record.batch_number == desk.ledger.counters.batch_number
+        return State.REVERSED if same_date and same_batch else State.UNRESOLVED
+
+    def _close(self, record: TransactionRecord, state: State, answer: Message, code: str) -> None:
+        desk = self._desk
+        with desk.ledger.commit("reversal_outcome"):
+            moved = desk.ledger.transactions.move(
+                record.id, [State.REVERSING], state, {"code": code},
+                reversal_code=code, ended_at=desk.ledger.now(),
+            )  # fmt: skip
+            desk.session.heard(answer)
+        self._not_before.discard(record.id)
+        if not moved:
+            return
+        log.info("reversal.ended", transaction=record.id, state=state, code=code)
+        outcome = Outcome.REVERSED if state is State.REVERSED else Outcome.UNRESOLVED
+        desk.report(TransactionEnded(record.id, outcome))
+
+    def _once_more(self, identity: int) -> None:
+        """The original may still be on its way to the host: ask again, but not at once."""
+        self._not_before.add(identity)
+
+        def now() -> None:
+            self._not_before.discard(identity)
+            self._background()
+
+        self._desk.timers.after(self._money.none_found_wait_seconds, now)
+
+    def _tell_once(self, record: TransactionRecord) -> None:
+        """The tries are spent: a fault slip and an alert, once (the number of tries only grows by one)."""
+        if record.reversal_tries != self._money.reversal_tries:
+            return
+        desk = self._desk
+        if any(step.what == "tries_spent" for step in desk.ledger.transactions.steps(record.id)):
+            return
+        with desk.ledger.commit("reversal_tries_spent"):
+            desk.ledger.transactions.note(record.id, "tries_spent", {"tries": record.reversal_tries})
+            slip = receipts.fault_slip(record, desk.configuration)
+            desk.ledger.print_jobs.add(record.id, "fault", slip)
+        log.error("alert.reversal_tries_spent", transaction=record.id, stan=record.stan)

@@ -1,0 +1,121 @@
+"""Sign-in and sign-off: what opens and closes the business day with the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from posd.core.events import MoneyProgress, Phase, SignInEnded
+from posd.money.desk import Desk
+from posd.money.line import NoAnswer, NotConnected, Result, Sending
+from posd.money.requests import element_60
+from protocol import ProtocolError
+from protocol.elements import Value
+from protocol.keys import working_keys
+from protocol.matching import Unusable
+from protocol.transactions import SIGN_IN, SIGN_OFF, Transaction
+
+log = structlog.get_logger()
+
+APPROVED = "00"
+
+
+class SignIn:
+    """Each call is one job of the agenda: it ends with done(), whatever happened."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def sign_in(self, operator: str, done: Callable[[SignInEnded], None]) -> None:
+        """Ask for working keys; they are loaded only when every check value holds."""
+        desk = self._desk
+
+        def ended(result: Result) -> None:
+            done(self._signed_in(result, operator))
+
+        desk.report(
+            MoneyProgress(Phase.SIGNING_IN, None, desk.configuration.host.answer_seconds)
+        )
+        desk.line.exchange(
+            lambda: self._request(SIGN_IN, {63: f"{operator} "}),
+            desk.configuration.host.answer_seconds,
+            ended,
+        )
+
+    def sign_off(self, done: Callable[[SignInEnded], None]) -> None:
+        desk = self._desk
+
+        def ended(result: Result) -> None:
+            done(self._signed_off(result))
+
+        desk.report(
+            MoneyProgress(Phase.SIGNING_IN, None, desk.configuration.host.answer_seconds)
+        )
+        desk.line.exchange(
+            lambda: self._request(SIGN_OFF, {}), desk.configuration.host.answer_seconds, ended
+        )
+
+    def _request(self, row: Transaction, more: dict[int, Value]) -> Sending:
+        desk = self._desk
+        with desk.ledger.commit("stan"):
+            stan = desk.ledger.counters.next_stan()
+        terminal = desk.configuration.terminal
+        elements: dict[int, Value] = {
+            11: stan,
+            41: terminal.terminal_id,
+            42: terminal.merchant_id,
+            60: element_60(row, desk.ledger.counters.batch_number, desk.dialect),
+            **more,
+        }
+        return desk.sending(row.request_mti, elements, with_mac=False)
+
+    def _signed_in(self, result: Result, operator: str) -> SignInEnded:
+        desk = self._desk
+        failure = _failure(result)
+        if failure is not None:
+            return failure
+        assert not isinstance(result, NotConnected | NoAnswer | Unusable)
+        answer = result.message
+        code = str(answer.elements[39])
+        if code != APPROVED:
+            log.warning("sign_in.refused", code=code)
+            return SignInEnded(signed_in=False, reason="refused", code=code)
+        received = answer.get(62)
+        if not isinstance(received, bytes) or not isinstance(answer.get(60), str):
+            log.error("sign_in.incomplete_answer")
+            return SignInEnded(signed_in=False, reason="no_keys")
+        try:
+            keys = working_keys(received, desk.ledger.keys.master, desk.dialect)
+        except ProtocolError as error:
+            log.error("sign_in.keys_refused", error=type(error).__name__)
+            return SignInEnded(signed_in=False, reason="bad_keys")
+        with desk.ledger.commit("sign_in"):
+            desk.session.signed_in_with(answer, keys, operator)
+        log.info("sign_in.done", operator=operator, batch=desk.ledger.counters.batch_number)
+        return SignInEnded(signed_in=True)
+
+    def _signed_off(self, result: Result) -> SignInEnded:
+        failure = _failure(result)
+        if failure is not None:
+            return SignInEnded(self._desk.session.signed_in, failure.reason, failure.code)
+        assert not isinstance(result, NotConnected | NoAnswer | Unusable)
+        code = str(result.message.elements[39])
+        if code != APPROVED:
+            return SignInEnded(self._desk.session.signed_in, "refused", code)
+        with self._desk.ledger.commit("sign_off"):
+            self._desk.session.signed_off()
+        log.info("sign_off.done")
+        return SignInEnded(signed_in=False, reason="signed_off")
+
+
+def _failure(result: Result) -> SignInEnded | None:
+    """What to say when there is no usable answer; None when there is one."""
+    if isinstance(result, NotConnected):
+        return SignInEnded(signed_in=False, reason="not_connected")
+    if isinstance(result, NoAnswer):
+        return SignInEnded(signed_in=False, reason="no_answer")
+    if isinstance(result, Unusable):
+        log.warning("sign_in.unusable_answer", reason=result.reason)
+        return SignInEnded(signed_in=False, reason="unusable")
+    return None
