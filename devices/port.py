@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
+import os
 import socket
 import termios
 from dataclasses import dataclass
@@ -172,5 +174,10 @@ class _TcpPort:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong in one line; `OSError` and `termios.error` carry an errno and a text."""
+    """What went wrong, in words; a lock that is held (EWOULDBLOCK of flock(2)) is named."""
+    number = error.args[0] if error.args else None
+    if number in (errno.EWOULDBLOCK, errno.EBUSY):
+        return "in use by another program"
+    if isinstance(number, int):
+        return os.strerror(number)
     return str(error).strip() or type(error).__name__

@@ -24,8 +24,10 @@ MAXIMUM_LENGTHS: Final[dict[Number, int]] = {1: 76, 2: 37, 3: 104}
 
 # Track 1, format B: name between separators, expiry and service code or a separator in their
 # place. Track 2 the same without the name. Track 3: format code 2 digits, then the number.
+_ANY_OF_TRACK_1: Final = r"[ -$&->@-\]_]"  # 0x20 to 0x5F without sentinels and separator
 _TRACK_1: Final = re.compile(
-    r"B(?P<pan>[0-9]{1,19})\^[^^%?]{2,26}\^(?P<expiry>[0-9]{4}|\^)(?P<service>[0-9]{3}|\^)[ -$&->@-_]*"
+    r"B(?P<pan>[0-9]{1,19})\^" + _ANY_OF_TRACK_1 + r"{2,26}\^"
+    r"(?P<expiry>[0-9]{4}|\^)(?P<service>[0-9]{3}|\^)" + _ANY_OF_TRACK_1 + "*"
 )
 _TRACK_2: Final = re.compile(
     r"(?P<pan>[0-9]{1,19})=(?P<expiry>[0-9]{4}|=)(?P<service>[0-9]{3}|=)[0-9=]*"

@@ -1,0 +1,204 @@
+"""A simulated serial device: the master side of a pseudo-terminal, under a stable name.
+
+What a pseudo-terminal can show: exclusive opening by flock, XON/XOFF (the kernel's own), full
+buffers, unplugging and plugging in again, bytes that drip, stop or are noise. What it cannot:
+speed, parity, RTS/CTS, break and framing errors are accepted and have no effect; the speed is
+imitated here when `bytes_per_second` is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import termios
+import tty
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from devices.port import XOFF, XON
+
+_READ_SIZE: Final = 4096
+_METER_SECONDS: Final = 0.01  # metered reading looks at the line this often
+_FORGET_SECONDS: Final = 0.25
+
+
+class PseudoTerminal:
+    """One end of a line, at `path` (a symbolic link; its folder is made).
+
+    Runs on the loop it is made in. `on_bytes` gets what the other side writes.
+    `bytes_per_second`: both directions take as long as on a line of that rate (speed / 10).
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        on_bytes: Callable[[bytes], None],
+        *,
+        bytes_per_second: float | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.drip_seconds = 0.0
+        """When not 0, what is sent goes out one byte in so many seconds."""
+        self.stop_after: int | None = None
+        """When set, only so many bytes are still sent; what follows is swallowed (half a frame)."""
+        self._on_bytes = on_bytes
+        self._bytes_per_second = bytes_per_second
+        self._loop = asyncio.get_running_loop()
+        self._master = -1
+        self._slave = -1
+        self._outgoing: deque[int] = deque()
+        self._send_timer: asyncio.TimerHandle | None = None
+        self._read_timer: asyncio.TimerHandle | None = None
+        self._forget_timer: asyncio.TimerHandle | None = None
+        self._stalled = False
+        self._plug()
+
+    @property
+    def is_plugged(self) -> bool:
+        """Whether there is a device at `path`."""
+        return self._master >= 0
+
+    # -- what a person can do to a device -------------------------------------------------------
+
+    def unplug(self) -> None:
+        """Pulls the device out: the other side sees a hang-up."""
+        if not self.is_plugged:
+            return
+        # the name first: once the master is closed its number may become another program's
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+        self._stop_timers()
+        self._outgoing.clear()
+        self._loop.remove_reader(self._master)
+        os.close(self._slave)
+        os.close(self._master)
+        self._master = self._slave = -1
+
+    def replug(self) -> None:
+        """Plugs the device in again, under the same name."""
+        if not self.is_plugged:
+            self._plug()
+
+    def stall(self) -> None:
+        """Takes nothing more, without a word: the kernel's buffer fills, then writes block."""
+        if self.is_plugged and not self._stalled:
+            self._stalled = True
+            self._stop_reading()
+
+    def resume(self) -> None:
+        """Takes bytes again."""
+        if self.is_plugged and self._stalled:
+            self._stalled = False
+            self._start_reading()
+
+    def hold_off(self) -> None:
+        """Sends XOFF: with `xon_xoff` the other side's kernel stops sending."""
+        self._put(bytes((XOFF,)))
+
+    def let_go(self) -> None:
+        """Sends XON."""
+        self._put(bytes((XON,)))
+
+    def noise(self, data: bytes = b"\xff\x00\xfe\x80") -> None:
+        """Sends bytes that mean nothing, as a bad contact does."""
+        self.send(data)
+
+    def send(self, data: bytes) -> None:
+        """Sends the bytes as the faults in force allow; what finds no room is lost."""
+        if not self.is_plugged:
+            return
+        if self.stop_after is not None:
+            data = data[: self.stop_after]
+            self.stop_after -= len(data)
+        interval = self._interval()
+        if not interval and not self._outgoing:
+            self._put(data)
+            return
+        self._outgoing.extend(data)
+        if self._send_timer is None and self._outgoing:
+            self._send_timer = self._loop.call_later(interval, self._send_one)
+
+    def close(self) -> None:
+        """Takes the device away for good."""
+        self.unplug()
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _plug(self) -> None:
+        self._master, self._slave = os.openpty()
+        os.set_blocking(self._master, False)
+        # raw, or the kernel would echo and turn CR into LF. The slave stays open here: without
+        # one the master reads EIO whenever nobody has the device open.
+        tty.setraw(self._slave)
+        self._stalled = False
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.path.with_name(self.path.name + ".new")
+        new.unlink(missing_ok=True)
+        new.symlink_to(os.ttyname(self._slave))
+        new.replace(self.path)
+        self._start_reading()
+        self._forget_exclusive()
+
+    def _forget_exclusive(self) -> None:
+        """A port forgets TIOCEXCL when the last user closes it, however that user died.
+
+        Here the last user is never the last, so the flag is taken back; flock still excludes.
+        """
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._slave, termios.TIOCNXCL)
+        self._forget_timer = self._loop.call_later(_FORGET_SECONDS, self._forget_exclusive)
+
+    def _start_reading(self) -> None:
+        if self._bytes_per_second is None:
+            self._loop.add_reader(self._master, self._readable)
+        else:
+            self._read_timer = self._loop.call_later(_METER_SECONDS, self._read_metered)
+
+    def _stop_reading(self) -> None:
+        self._loop.remove_reader(self._master)
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
+
+    def _readable(self) -> None:
+        self._read(_READ_SIZE)
+
+    def _read_metered(self) -> None:
+        assert self._bytes_per_second is not None
+        self._read_timer = self._loop.call_later(_METER_SECONDS, self._read_metered)
+        self._read(max(1, round(self._bytes_per_second * _METER_SECONDS)))
+
+    def _read(self, size: int) -> None:
+        try:
+            data = os.read(self._master, size)
+        except OSError:
+            return
+        if data:
+            self._on_bytes(data)
+
+    def _interval(self) -> float:
+        if self.drip_seconds:
+            return self.drip_seconds
+        return 1 / self._bytes_per_second if self._bytes_per_second is not None else 0.0
+
+    def _send_one(self) -> None:
+        self._send_timer = None
+        if self._outgoing:
+            self._put(bytes((self._outgoing.popleft(),)))
+        if self._outgoing:
+            self._send_timer = self._loop.call_later(self._interval(), self._send_one)
+
+    def _put(self, data: bytes) -> None:
+        if self.is_plugged:
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._master, data)
+
+    def _stop_timers(self) -> None:
+        for timer in (self._send_timer, self._read_timer, self._forget_timer):
+            if timer is not None:
+                timer.cancel()
+        self._send_timer = self._read_timer = self._forget_timer = None
