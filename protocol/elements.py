@@ -12,7 +12,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from protocol import tlv
 from protocol.card import Pan, Track, mask_digit_runs
+from protocol.errors import TlvError
 from protocol.formats import (
     FixedDigits,
     FixedHostText,
@@ -145,3 +147,68 @@ def describe(elements: Mapping[int, Value], table: Mapping[int, Element] = TABLE
             yield f"{number:>3} {'':28} {shown_length(elements[number])}"
         else:
             yield f"{number:>3} {row.name:28} {row.show(elements[number])}"
+
+
+# Chip tags that hold card data: track 2, card number, expiry, and the discretionary data of both
+# tracks. They are dropped before element 55 is stored.
+CARD_DATA_TAGS = frozenset(bytes.fromhex(tag) for tag in ("57", "5A", "5F24", "9F1F", "9F20"))
+# Element 48 has these many digits when it holds totals or the end of an upload, and no card number.
+_TOTALS_LENGTHS = frozenset({4, 31, 62})
+
+
+def storable(
+    elements: Mapping[int, Value], table: Mapping[int, Element] = TABLE
+) -> tuple[dict[int, str | bytes], dict[int, str]]:
+    """What may be stored of a message's elements: in plain, and in an encrypted column only.
+
+    Card data, PIN blocks, MACs and what the table does not know are in neither. Text is free of
+    surrogates: what cannot be decoded is bytes. `restored` makes elements of both again.
+    """
+    plain: dict[int, str | bytes] = {}
+    encrypted: dict[int, str] = {}
+    for number, value in elements.items():
+        row = table.get(number)
+        storage = Storage.NEVER if row is None else row.storage
+        if storage is Storage.ENCRYPTED:
+            encrypted[number] = value.reveal() if isinstance(value, Pan) else str(value)
+        elif number == 48 and len(value) in _TOTALS_LENGTHS and isinstance(value, str):
+            plain[number] = value
+        elif storage is Storage.PLAIN and row is not None:
+            stored = _stored(row, value)
+            if stored is not None:
+                plain[number] = stored
+    return plain, encrypted
+
+
+def restored(plain: Mapping[int, str | bytes], encrypted: Mapping[int, str]) -> dict[int, Value]:
+    """The elements that `storable` took apart, without those that are never stored."""
+    elements: dict[int, Value] = {**plain, **encrypted}
+    if 2 in encrypted:
+        elements[2] = Pan(encrypted[2])
+    return dict(sorted(elements.items()))
+
+
+def _stored(row: Element, value: Value) -> str | bytes | None:
+    if isinstance(value, bytes):
+        return _without_card_data(value) if row.number == 55 else bytes(value)
+    if not isinstance(value, str):
+        return None  # card data where the table does not expect it
+    if row.shown is Shown.TEXT:
+        value = mask_digit_runs(value)
+    return value if _is_encodable(value) else value.encode("gb18030", "surrogateescape")
+
+
+def _without_card_data(chip_data: bytes) -> bytes | None:
+    try:
+        items = tlv.parse(chip_data)
+    except TlvError:
+        return None  # what cannot be read may hold a card number
+    return tlv.build(item for item in items if not _holds_card_data(item))
+
+
+def _holds_card_data(item: tlv.Tlv) -> bool:
+    return item.tag in CARD_DATA_TAGS or any(map(_holds_card_data, item.children))
+
+
+def _is_encodable(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,103 @@
+"""Elements 60 and 61: what every request says about itself and about an earlier transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocol.layout import Characters, Layout, MayEnd
+
+
+@dataclass(frozen=True)
+class Element60:
+    """Element 60, part by part (dialect: section 4). None: the content ends before that part."""
+
+    kind: str
+    batch: str | None = None
+    network_code: str | None = None
+    terminal_capability: str | None = None
+    chip_condition: str | None = None
+    partial_approval: str | None = None
+    account_type: str | None = None
+
+
+ELEMENT_60 = Layout(
+    "60",
+    Element60,
+    (
+        ("kind", Characters(2)),
+        ("batch", MayEnd(Characters(6))),
+        ("network_code", MayEnd(Characters(3))),
+        ("terminal_capability", MayEnd(Characters(1))),
+        ("chip_condition", MayEnd(Characters(1))),
+        ("partial_approval", MayEnd(Characters(1))),
+        ("account_type", MayEnd(Characters(3))),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Element61:
+    """Element 61, part by part: the original transaction. None: the content ends before it."""
+
+    batch: str
+    stan: str | None = None
+    date: str | None = None
+    authorisation_mode: str | None = None
+    institution: str | None = None
+
+
+ELEMENT_61 = Layout(
+    "61",
+    Element61,
+    (
+        ("batch", Characters(6)),
+        ("stan", MayEnd(Characters(6))),
+        ("date", MayEnd(Characters(4))),
+        ("authorisation_mode", MayEnd(Characters(2))),
+        ("institution", MayEnd(Characters(11))),
+    ),
+)
+
+
+def parse_60(content: str) -> Element60:
+    """The parts of element 60. Raises DecodeError."""
+    return ELEMENT_60.read(content)
+
+
+def element_60(
+    kind: str,
+    batch: str,
+    network_code: str = "000",
+    terminal_capability: str | None = None,
+    chip_condition: str | None = None,
+    partial_approval: str | None = None,
+    account_type: str | None = None,
+) -> str:
+    """Element 60 from its parts; those that are None are left out at the end.
+
+    Raises EncodeError when a part is malformed or follows one that is left out.
+    """
+    return ELEMENT_60.write_text(
+        Element60(
+            kind,
+            batch,
+            network_code,
+            terminal_capability,
+            chip_condition,
+            partial_approval,
+            account_type,
+        )
+    )
+
+
+def parse_61(content: str) -> Element61:
+    """The parts of element 61. Raises DecodeError."""
+    return ELEMENT_61.read(content)
+
+
+def original_transaction(batch: str, stan: str, date: str | None = None) -> str:
+    """Element 61: batch and STAN of the original, and its date MMDD where it is wanted.
+
+    A refund has zeros for batch and STAN. Raises EncodeError.
+    """
+    return ELEMENT_61.write_text(Element61(batch, stan, date))

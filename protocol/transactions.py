@@ -1,0 +1,340 @@
+"""The transactions of the dialect, one row each, and the rules that a request must keep.
+
+Source: dialect, section 5. Adding a transaction is adding a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+from protocol import tlv
+from protocol.card import Track
+from protocol.dialect import DEFAULT, Dialect
+from protocol.elements import Value
+from protocol.errors import InvalidRequest
+from protocol.message import Message
+from protocol.private import original_transaction, parse_60
+
+
+class Doubt(Enum):
+    """What follows when nobody knows whether the host carried a request out."""
+
+    REVERSAL = "reversal"  # an 0400 undoes it
+    NOTICE = "notice"  # it is repeated until it is answered
+    NOTHING = "nothing"  # it moved no money
+
+
+class Original(Enum):
+    """What element 61 of a request says about an earlier transaction."""
+
+    NONE = "none"
+    STAN = "batch and STAN"
+    DATED = "batch, STAN and date"
+    DATE = "zeros and the date"
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One row. None as a code means "as the original's", or that the element is not sent.
+
+    kind: 60.1. network_codes: the 60.3 that it may have, the usual one first.
+    required, optional: elements of the request, 64 left out; `mac` says whether 64 is added.
+    financial: an amount of the cardholder's is moved, held or looked at.
+    """
+
+    name: str
+    title_zh: str
+    title_en: str
+    request_mti: str
+    answer_mti: str
+    processing_code: str | None
+    condition_code: str | None
+    kind: str | None
+    network_codes: tuple[str, ...]
+    mac: bool
+    doubt: Doubt
+    required: frozenset[int]
+    optional: frozenset[int] = frozenset()
+    original: Original = Original.NONE
+    financial: bool = False
+    takes_partial_approval: bool = False
+
+    @property
+    def network_code(self) -> str | None:
+        """The usual 60.3, or None when it is the original's."""
+        return self.network_codes[0] if self.network_codes else None
+
+
+_FINANCIAL = frozenset({3, 4, 11, 22, 25, 41, 42, 49, 60})
+_CARD = frozenset({2, 14, 23, 26, 35, 36, 52, 53, 55})
+_MANAGEMENT = frozenset({41, 42, 60})
+_NO_NETWORK = ("000",)
+
+BALANCE_INQUIRY = Transaction(
+    "balance_inquiry", "余额查询", "BALANCE INQUIRY", "0200", "0210", "310000", "00", "01",
+    _NO_NETWORK, True, Doubt.NOTHING, _FINANCIAL - {4}, _CARD, financial=True,
+)  # fmt: skip
+SALE = Transaction(
+    "sale", "消费", "SALE", "0200", "0210", "000000", "00", "22",
+    _NO_NETWORK, True, Doubt.REVERSAL, _FINANCIAL, _CARD,
+    financial=True, takes_partial_approval=True,
+)  # fmt: skip
+SALE_VOID = Transaction(
+    "sale_void", "消费撤销", "VOID", "0200", "0210", "200000", "00", "23",
+    _NO_NETWORK, True, Doubt.REVERSAL, _FINANCIAL | {37, 61}, _CARD | {38},
+    Original.STAN, financial=True,
+)  # fmt: skip
+REFUND = Transaction(
+    "refund", "退货", "REFUND", "0220", "0230", "200000", "00", "25",
+    _NO_NETWORK, True, Doubt.NOTICE, _FINANCIAL | {37, 61, 63}, _CARD,
+    Original.DATE, financial=True,
+)  # fmt: skip
+PRE_AUTHORISATION = Transaction(
+    "pre_authorisation", "预授权", "PRE-AUTHORISATION", "0100", "0110", "030000", "06", "10",
+    _NO_NETWORK, True, Doubt.REVERSAL, _FINANCIAL, _CARD, financial=True,
+)  # fmt: skip
+PRE_AUTHORISATION_VOID = Transaction(
+    "pre_authorisation_void", "预授权撤销", "PRE-AUTHORISATION VOID", "0100", "0110",
+    "200000", "06", "11",
+    _NO_NETWORK, True, Doubt.REVERSAL, _FINANCIAL | {38, 61}, _CARD,
+    Original.DATED, financial=True,
+)  # fmt: skip
+COMPLETION = Transaction(
+    "completion", "预授权完成(请求)", "COMPLETION", "0200", "0210", "000000", "06", "20",
+    _NO_NETWORK, True, Doubt.REVERSAL, _FINANCIAL | {38, 61}, _CARD,
+    Original.DATED, financial=True,
+)  # fmt: skip
+COMPLETION_NOTICE = Transaction(
+    "completion_notice", "预授权完成(通知)", "COMPLETION NOTICE", "0220", "0230",
+    "000000", "06", "24",
+    _NO_NETWORK, True, Doubt.NOTICE, _FINANCIAL | {38, 61}, _CARD,
+    Original.DATED, financial=True,
+)  # fmt: skip
+COMPLETION_VOID = Transaction(
+    "completion_void", "预授权完成撤销", "COMPLETION VOID", "0200", "0210", "200000", "06", "21",
+    _NO_NETWORK, True, Doubt.REVERSAL, _FINANCIAL | {37, 38, 61}, _CARD,
+    Original.DATED, financial=True,
+)  # fmt: skip
+REVERSAL = Transaction(
+    "reversal", "冲正", "REVERSAL", "0400", "0410", None, None, None,
+    (), True, Doubt.NOTHING, _FINANCIAL | {39}, frozenset({2, 14, 23, 37, 38, 55, 61}),
+)  # fmt: skip
+SCRIPT_RESULT = Transaction(
+    "script_result", "脚本结果通知", "SCRIPT RESULT", "0620", "0630", None, None, "00",
+    ("951",), True, Doubt.NOTICE, _FINANCIAL | {55, 61}, frozenset({2, 14, 23, 32, 37, 38}),
+)  # fmt: skip
+SIGN_IN = Transaction(
+    "sign_in", "签到", "SIGN-IN", "0800", "0810", None, None, "00",
+    ("003", "001", "004", "005", "006"), False, Doubt.NOTHING,
+    _MANAGEMENT | {11, 63}, frozenset({62}),
+)  # fmt: skip
+SIGN_OFF = Transaction(
+    "sign_off", "签退", "SIGN-OFF", "0820", "0830", None, None, "00",
+    ("002",), False, Doubt.NOTHING, _MANAGEMENT | {11},
+)  # fmt: skip
+ECHO = Transaction(
+    "echo", "回响测试", "ECHO", "0820", "0830", None, None, "00",
+    ("301",), False, Doubt.NOTHING, _MANAGEMENT,
+)  # fmt: skip
+SETTLEMENT = Transaction(
+    "settlement", "批结算", "SETTLEMENT", "0500", "0510", None, None, "00",
+    ("201",), False, Doubt.NOTHING, _MANAGEMENT | {11, 48, 49, 63},
+)  # fmt: skip
+# A batch upload carries either a list (48), or the elements of a notice or of a chip detail.
+BATCH_UPLOAD = Transaction(
+    "batch_upload", "批上送", "BATCH UPLOAD", "0320", "0330", None, None, None,
+    (), False, Doubt.NOTHING, _MANAGEMENT | {11},
+    frozenset({2, 3, 4, 14, 22, 23, 25, 37, 38, 48, 49, 55, 61, 62, 63}),
+)  # fmt: skip
+
+ALL: tuple[Transaction, ...] = (
+    BALANCE_INQUIRY,
+    SALE,
+    SALE_VOID,
+    REFUND,
+    PRE_AUTHORISATION,
+    PRE_AUTHORISATION_VOID,
+    COMPLETION,
+    COMPLETION_NOTICE,
+    COMPLETION_VOID,
+    REVERSAL,
+    SCRIPT_RESULT,
+    SIGN_IN,
+    SIGN_OFF,
+    ECHO,
+    SETTLEMENT,
+    BATCH_UPLOAD,
+)
+BY_NAME: Mapping[str, Transaction] = MappingProxyType({row.name: row for row in ALL})
+
+
+@dataclass(frozen=True)
+class EntryMode:
+    """What the first two digits of element 22 mean, and what they ask of a financial request."""
+
+    meaning: str
+    required: frozenset[int]
+    forbidden: frozenset[int]
+
+
+_SWIPED = frozenset({35}), frozenset({2, 14, 23, 55})
+_CHIP = frozenset({2, 55}), frozenset[int]()
+ENTRY_MODES: Mapping[str, EntryMode] = MappingProxyType(
+    {
+        "01": EntryMode("no card presented", frozenset({2}), frozenset({23, 35, 36, 55})),
+        "02": EntryMode("magnetic stripe", *_SWIPED),
+        "05": EntryMode("chip", *_CHIP),
+        "07": EntryMode("contactless", *_CHIP),
+        "80": EntryMode("magnetic stripe after a chip fault", *_SWIPED),
+        "90": EntryMode("magnetic stripe after a chip fault", *_SWIPED),
+    }
+)
+
+
+def swiped(entry_mode: str) -> bool:
+    """Was the card swiped, by element 22?"""
+    return 35 in ENTRY_MODES[entry_mode[:2]].required if entry_mode[:2] in ENTRY_MODES else False
+
+
+def identify(message: Message) -> Transaction | None:
+    """The row that a request or an answer belongs to, or None when no row, or several, fit it."""
+    fitting = [row for row in ALL if _fits(row, message)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _fits(row: Transaction, message: Message) -> bool:
+    element_60 = message.get(60, "")
+    asked = (
+        (row.processing_code, message.get(3)),
+        (row.condition_code, message.get(25)),
+        (row.kind, element_60[:2] or None),
+    )
+    if message.mti not in (row.request_mti, row.answer_mti):
+        return False
+    if any(code and found and code != found for code, found in asked):
+        return False
+    return not row.network_codes or element_60[8:11] in ("", *row.network_codes)
+
+
+def validate(transaction: Transaction, elements: Mapping[int, Value]) -> None:
+    """Check the elements of a request against its row, before it is sealed and sent.
+
+    Raises InvalidRequest at the first rule that is broken: an element that must be there, may not
+    be there, or has another code than the row's. 64 may be there or not: sealing sets it.
+    """
+    name = transaction.name
+    allowed = transaction.required | transaction.optional | {64}
+    for number in sorted(transaction.required - elements.keys()):
+        raise InvalidRequest(name, number, "is missing")
+    for number in sorted(elements.keys() - allowed):
+        raise InvalidRequest(name, number, "does not belong here")
+    if elements.get(11) == "000000":
+        raise InvalidRequest(name, 11, "is never 000000")
+    _check_codes(transaction, elements)
+    if transaction.financial:
+        _check_entry(name, elements)
+
+
+def _check_codes(transaction: Transaction, elements: Mapping[int, Value]) -> None:
+    element_60 = str(elements[60])
+    rules = (
+        (3, transaction.processing_code, elements.get(3)),
+        (25, transaction.condition_code, elements.get(25)),
+        (60, transaction.kind, element_60[:2]),
+    )
+    for number, code, found in rules:
+        if code is not None and found != code:
+            raise InvalidRequest(transaction.name, number, f"begins with {code}")
+    if transaction.network_codes and element_60[8:11] not in transaction.network_codes:
+        codes = ", ".join(transaction.network_codes)
+        raise InvalidRequest(transaction.name, 60, f"has network code {codes}")
+
+
+def _check_entry(name: str, elements: Mapping[int, Value]) -> None:
+    entry_mode = str(elements[22])
+    row = ENTRY_MODES.get(entry_mode[:2])
+    if row is None:
+        raise InvalidRequest(name, 22, "is no known entry mode")
+    for number in sorted(row.required - elements.keys()):
+        raise InvalidRequest(name, number, f"is missing: entry mode is {row.meaning}")
+    for number in sorted(row.forbidden & elements.keys()):
+        raise InvalidRequest(name, number, f"does not belong here: entry mode is {row.meaning}")
+    has_pin, has_track = 52 in elements, bool({35, 36} & elements.keys())
+    if has_pin != (entry_mode[2:] == "1"):
+        raise InvalidRequest(name, 22, "says with its last digit whether there is a PIN")
+    if has_pin != (26 in elements):
+        raise InvalidRequest(name, 26, "goes with a PIN, and only with one")
+    if (has_pin or has_track) != (53 in elements):
+        raise InvalidRequest(name, 53, "goes with a PIN or a track, and only with one")
+
+
+NO_ANSWER = "98"  # element 39: no answer in time
+WRONG_MAC = "A0"  # the answer's MAC is wrong
+TERMINAL_FAULT = "96"  # the terminal failed after an approval
+NOT_USABLE = "06"  # anything else
+
+_AS_REQUESTED = (3, 4, 11, 22, 23, 25, 38, 41, 42, 49, 60)
+_CHIP_TAGS = (b"\x95", b"\x9f\x1e", b"\xdf\x31")
+_CHIP_COUNTER = b"\x9f\x36"
+
+
+def reversal_elements(
+    original: Transaction,
+    request: Mapping[int, Value],
+    reason: str,
+    dialect: Dialect = DEFAULT,
+    *,
+    host_date: str | None = None,
+) -> dict[int, Value]:
+    """The elements of the 0400 that undoes a request, without 64.
+
+    request: the elements that were sent, or what is stored of them. reason: element 39, one of
+    the constants of this module. host_date: element 13 of an answer whose MAC was wrong; it goes
+    into 61 where that carries a date. Raises InvalidRequest when the request lacks an element
+    that an 0400 must carry.
+    """
+    for number in (3, 4, 11, 22, 25, 41, 42, 49, 60):
+        if number not in request:
+            raise InvalidRequest("reversal", number, "is missing in the request")
+    elements = {number: request[number] for number in _AS_REQUESTED if number in request}
+    elements[39] = reason
+    elements.update(_card(request, dialect))
+    if original.original in (Original.STAN, Original.DATED):
+        own = _own_transaction(original, request, host_date)
+        elements[61] = request[61] if dialect.reversal_original and 61 in request else own
+    if dialect.reversal_reference and 37 in request:
+        elements[37] = request[37]
+    chip_data = request.get(55)
+    if isinstance(chip_data, bytes) and (kept := _chip_data(chip_data, reason)):
+        elements[55] = kept
+    return dict(sorted(elements.items()))
+
+
+def _card(request: Mapping[int, Value], dialect: Dialect) -> dict[int, Value]:
+    """2 and 14 as the request had them; after a swipe no 2, and 14 only for hosts that want it."""
+    if not swiped(str(request[22])):
+        return {number: request[number] for number in (2, 14) if number in request}
+    if not dialect.reversal_expiry:
+        return {}
+    track = request.get(35)
+    expiry = request.get(14) or (track.expiry if isinstance(track, Track) else "")
+    return {14: expiry} if expiry else {}
+
+
+def _own_transaction(
+    original: Transaction, request: Mapping[int, Value], host_date: str | None
+) -> str:
+    """61 points at the very transaction that is reversed, not at the one that it was about."""
+    date = (host_date or "0000") if original.original is Original.DATED else None
+    batch = parse_60(str(request[60])).batch
+    if batch is None:
+        raise InvalidRequest("reversal", 60, "has no batch number")
+    return original_transaction(batch, str(request[11]), date)
+
+
+def _chip_data(chip_data: bytes, reason: str) -> bytes:
+    wanted = _CHIP_TAGS if reason == NO_ANSWER else (*_CHIP_TAGS, _CHIP_COUNTER)
+    return tlv.build([item for item in tlv.parse(chip_data, "55") if item.tag in wanted])
