@@ -40,7 +40,9 @@ class Keys:
         """From two files of hex digits. Raises OSError, ValueError (never with the content)."""
         device = _hex(device_key_file)
         if len(device) != DEVICE_KEY_LENGTH:
-            raise ValueError(f"{device_key_file}: {DEVICE_KEY_LENGTH} bytes expected, {len(device)} found")
+            raise ValueError(
+                f"{device_key_file}: {DEVICE_KEY_LENGTH} bytes expected, {len(device)} found"
+            )
         master = _hex(master_key_file)
         if len(master) not in (16, 24):
             raise ValueError(f"{master_key_file}: 16 or 24 bytes expected, {len(master)} found")

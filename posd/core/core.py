@@ -36,7 +36,9 @@ class Core:
     halted is None while the terminal works, else the reason why it must be started again.
     """
 
-    def __init__(self, configuration: Configuration, ledger: Ledger, ports: Ports, keys: Keys) -> None:
+    def __init__(
+        self, configuration: Configuration, ledger: Ledger, ports: Ports, keys: Keys
+    ) -> None:
         assert ledger.keys is keys
         self._queue: deque[Event] = deque()
         self._working = False
@@ -104,7 +106,7 @@ class Core:
             self.dialogue.refresh()
         except LedgerError as ledger_error:
             self._halt(ledger_error)
-        except Exception as second:  # noqa: BLE001 - nothing is left to try but a new start
+        except Exception as second:
             log.critical("core.fault_in_fault", exc_info=second)
             self.halted = f"{type(second).__name__} while handling {type(error).__name__}"
 

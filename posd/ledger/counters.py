@@ -61,7 +61,6 @@ class Counters:
         assert row is not None
         return int(row[0])
 
-
     @property
     def generation(self) -> int:
         return self._value("generation")

@@ -37,7 +37,9 @@ def moment(at: int) -> datetime:
 class Ledger:
     """All of a terminal's memory. Reads at any time, writes inside `with ledger.commit(label):`."""
 
-    def __init__(self, database: Database, keys: Keys, clock: Clock, random_bytes: Randomness) -> None:
+    def __init__(
+        self, database: Database, keys: Keys, clock: Clock, random_bytes: Randomness
+    ) -> None:
         self._database = database
         self._clock = clock
         self.counters = Counters(database)

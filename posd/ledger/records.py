@@ -52,8 +52,12 @@ class TransactionRecord:
     created_at: int
     original: int | None = None  # the id of the transaction that this one voids
     order: int | None = None
-    request: Mapping[int, str | bytes] = field(default_factory=dict)  # without 2, 14, 35, 36, 52, 64
-    answer: Mapping[int, str | bytes] = field(default_factory=dict)  # likewise; empty before the outcome
+    request: Mapping[int, str | bytes] = field(
+        default_factory=dict
+    )  # without 2, 14, 35, 36, 52, 64
+    answer: Mapping[int, str | bytes] = field(
+        default_factory=dict
+    )  # likewise; empty before the outcome
     approved_amount: int | None = None
     response_code: str = ""
     retrieval_reference: str = ""

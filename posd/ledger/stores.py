@@ -65,7 +65,13 @@ class Orders:
         return None if row is None else _order(row)
 
     def move(
-        self, identity: int, before: OrderState, after: OrderState, at: int, who: str = "", reason: str = ""
+        self,
+        identity: int,
+        before: OrderState,
+        after: OrderState,
+        at: int,
+        who: str = "",
+        reason: str = "",
     ) -> bool:
         """Change the state, only from this one; False when it was in another."""
         cursor = self._database.write(
@@ -151,7 +157,9 @@ class Operators:
 
     def lock(self, role: str) -> float:
         """Seconds until this role's password is asked again; 0 when it is not locked."""
-        row = self._database.one("SELECT locked_seconds FROM password_locks WHERE role = ?", (role,))
+        row = self._database.one(
+            "SELECT locked_seconds FROM password_locks WHERE role = ?", (role,)
+        )
         if row is None:
             return 0.0
         since = self._locked_since.get(role, self._started)
@@ -186,7 +194,9 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, at: int, who: str, what: str, details: Mapping[str, object] | None = None) -> None:
+    def add(
+        self, at: int, who: str, what: str, details: Mapping[str, object] | None = None
+    ) -> None:
         self._database.write(
             "INSERT INTO audit (at, who, what, details) VALUES (?, ?, ?, ?)",
             (at, who, what, pack(details or {})),

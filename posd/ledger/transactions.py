@@ -113,7 +113,11 @@ class Transactions:
         return True
 
     def note(
-        self, identity: int, what: str, details: Mapping[str, object] | None = None, **columns: object
+        self,
+        identity: int,
+        what: str,
+        details: Mapping[str, object] | None = None,
+        **columns: object,
     ) -> None:
         """Add a step to the story, and set columns, without changing the state."""
         if columns:
@@ -249,7 +253,9 @@ class Transactions:
 
     def newest_time(self) -> int:
         """Milliseconds of the newest entry; 0 in an empty ledger."""
-        row = self._database.one("SELECT coalesce(max(at), 0) FROM (SELECT at FROM steps ORDER BY id DESC LIMIT 1)")
+        row = self._database.one(
+            "SELECT coalesce(max(at), 0) FROM (SELECT at FROM steps ORDER BY id DESC LIMIT 1)"
+        )
         assert row is not None
         return int(row[0])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
+from protocol.reversal import NO_ANSWER, NOT_USABLE, TERMINAL_FAULT, WRONG_MAC
 
 from posd import receipts
 from posd.core.events import MoneyProgress, Outcome, Phase, RequestRefused, TransactionEnded
@@ -19,10 +20,8 @@ from protocol.elements import Value, storable
 from protocol.matching import Unusable
 from protocol.response_codes import approves, asks_sign_in
 
-
 log = structlog.get_logger()
 
-NO_ANSWER, FAILED_AFTER_APPROVAL, NOT_USABLE = "98", "96", "06"  # element 39 of an 0400
 PARTIAL_APPROVAL = "10"
 DUPLICATE = "94"
 STAN_JUMP_AFTER_DUPLICATE = 100
@@ -113,7 +112,7 @@ class Financial:
         elif isinstance(result, NoAnswer):
             self.undo(identity, NO_ANSWER, result.reason, done)
         elif isinstance(result, Unusable):
-            if result.reversal_reason == "A0":
+            if result.reversal_reason == WRONG_MAC:
                 with self._desk.ledger.commit("sign_in_demanded"):
                     self._desk.session.demand_sign_in()
             self.undo(identity, result.reversal_reason, result.reason, done)
@@ -136,8 +135,10 @@ class Financial:
         except LedgerError:
             raise  # what is on disk is unknown: the next start decides (money M14)
         except Exception as error:  # noqa: BLE001 - whatever it is, the customer must not be debited
-            log.error("outcome.failed_after_approval", transaction=identity, error=type(error).__name__)
-            self.undo(identity, FAILED_AFTER_APPROVAL, "the outcome could not be stored", done)
+            log.error(
+                "outcome.failed_after_approval", transaction=identity, error=type(error).__name__
+            )
+            self.undo(identity, TERMINAL_FAULT, "the outcome could not be stored", done)
             return
         self._desk.report(TransactionEnded(identity, Outcome.APPROVED))
         done()
@@ -191,7 +192,10 @@ class Financial:
     def undo(self, identity: int, reason: str, because: str, done: Callable[[], None]) -> None:
         """No usable answer: from here on this intent can only be reversed (money M14)."""
         moved = self._close(
-            identity, State.REVERSING, {"reason": reason, "because": because}, reversal_reason=reason
+            identity,
+            State.REVERSING,
+            {"reason": reason, "because": because},
+            reversal_reason=reason,
         )
         if moved:
             log.warning("intent.reversing", transaction=identity, reason=reason, because=because)

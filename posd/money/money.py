@@ -9,6 +9,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 import structlog
+from protocol.reversal import TERMINAL_FAULT
 
 from posd.core.events import (
     Event,
@@ -26,7 +27,7 @@ from posd.ledger.ledger import Ledger
 from posd.ledger.records import State
 from posd.money.agenda import Agenda
 from posd.money.desk import Desk
-from posd.money.financial import FAILED_AFTER_APPROVAL, Financial
+from posd.money.financial import Financial
 from posd.money.line import HostLine
 from posd.money.recovery import recover
 from posd.money.requests import Request, SwipedCard
@@ -77,9 +78,7 @@ class Money:
             ports.random_bytes,
             configuration.terminal.operator,
         )
-        self._desk = Desk(
-            configuration, dialect, ledger, self._session, self._line, timers, report
-        )
+        self._desk = Desk(configuration, dialect, ledger, self._session, self._line, timers, report)
         self._agenda = Agenda()
         self._sign_in = SignIn(self._desk)
         self._reversals = Reversals(self._desk, lambda: self._agenda.add(self._reverse))
@@ -138,6 +137,7 @@ class Money:
             self._sign_in.sign_in(operator, ended)
 
         self._agenda.add(job)
+        self._agenda.add(self._reverse)  # the link is there: no reason to wait for the back-off
 
     def sign_off(self) -> None:
         """Sign off; ends with SignInEnded. What is still to be reversed goes first, with the keys we have."""
@@ -222,8 +222,8 @@ class Money:
             with self._desk.ledger.commit("reversing"):
                 self._desk.ledger.transactions.move(
                     record.id, [State.OPEN], State.REVERSING,
-                    {"reason": FAILED_AFTER_APPROVAL, "because": "fault"},
-                    reversal_reason=FAILED_AFTER_APPROVAL,
+                    {"reason": TERMINAL_FAULT, "because": "fault"},
+                    reversal_reason=TERMINAL_FAULT,
                 )  # fmt: skip
             self._desk.report(TransactionEnded(record.id, Outcome.REVERSAL_PENDING))
         self._reversals.schedule()
@@ -248,7 +248,11 @@ class Money:
 
             def ready() -> None:
                 refusal = self.refusal() or self._refusal_of(request)
-                if refusal is None and request.pin_block and keys_of_pin is not self._session.working:
+                if (
+                    refusal is None
+                    and request.pin_block
+                    and keys_of_pin is not self._session.working
+                ):
                     refusal = Refusal.KEYS_CHANGED
                 if refusal is not None:
                     self._refuse(refusal)
@@ -273,7 +277,11 @@ class Money:
 
     def _after_request(self, done: Callable[[], None]) -> None:
         """When the host asked for a sign-in, do it while nobody waits for it."""
-        if self._session.has_session and not self._session.signed_in and not self._reversals.pending():
+        if (
+            self._session.has_session
+            and not self._session.signed_in
+            and not self._reversals.pending()
+        ):
             self._sign_in_if_due(done)
         else:
             done()
@@ -290,18 +298,17 @@ class Money:
         if not self._reversals.pending():
             done()
         elif self._session.must_sign_in_before_reversal:
-            self._sign_in.sign_in(self._session.operator, lambda _event: self._reverse_now(done))
-        else:
-            self._reverse_now(done)
 
-    def _reverse_now(self, done: Callable[[], None]) -> None:
-        if self._session.working is None:
-            self._reversals.schedule()
-            done()
+            def signed_in(event: SignInEnded) -> None:
+                if event.signed_in:
+                    self._reversals.run(done)
+                else:
+                    self._reversals.put_off(done)
+
+            self._sign_in.sign_in(self._session.operator, signed_in)
         else:
             self._reversals.run(done)
 
     def _refuse(self, refusal: Refusal) -> None:
         log.warning("request.refused", reason=refusal)
         self._desk.report(RequestRefused(refusal))
-

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import structlog
+from protocol.reversal import NO_ANSWER
 
 from posd.ledger.ledger import Ledger
 from posd.ledger.records import State
-from posd.money.financial import NO_ANSWER
 
 log = structlog.get_logger()
 
@@ -31,7 +31,11 @@ def recover(ledger: Ledger, stan_jump_after_restore: int) -> None:
                 why = "the stored request cannot be read"
             if why:
                 transactions.move(
-                    record.id, [record.state], State.UNRESOLVED, {"because": why}, ended_at=ledger.now()
+                    record.id,
+                    [record.state],
+                    State.UNRESOLVED,
+                    {"because": why},
+                    ended_at=ledger.now(),
                 )
                 log.error("alert.unresolved", transaction=record.id, stan=record.stan, reason=why)
             elif record.state is State.OPEN:

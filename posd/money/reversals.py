@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
+from protocol.reversal import reversal_elements
 
 from posd import receipts
 from posd.core.events import MoneyProgress, Outcome, Phase, TransactionEnded
@@ -15,7 +16,7 @@ from protocol import Message
 from protocol.elements import Value
 from protocol.matching import Usable
 from protocol.response_codes import asks_sign_in
-from protocol.transactions import BY_NAME, REVERSAL, reversal_elements
+from protocol.transactions import BY_NAME, REVERSAL, swiped
 
 log = structlog.get_logger()
 
@@ -46,8 +47,15 @@ class Reversals:
         queue = [record.id for record in self.pending() if record.id not in self._not_before]
         self._next(queue, done)
 
+    def put_off(self, done: Callable[[], None]) -> None:
+        """What is still pending is reported so and tried again after the back-off."""
+        self.schedule()
+        for record in self.pending():
+            self._desk.report(TransactionEnded(record.id, Outcome.REVERSAL_PENDING))
+        done()
+
     def schedule(self) -> None:
-        """See to it that what is still pending is tried again after the back-off."""
+        """Set the timer for the next try, when something is to be tried."""
         if self._timer is None and any(r.id not in self._not_before for r in self.pending()):
             self._timer = self._desk.timers.after(self._delay, self._due)
             self._delay = min(2 * self._delay, self._money.backoff_longest_seconds)
@@ -58,8 +66,7 @@ class Reversals:
 
     def _next(self, queue: list[int], done: Callable[[], None]) -> None:
         if not queue:
-            self.schedule()
-            done()
+            self.put_off(done)
             return
         identity = queue.pop(0)
         seconds = self._desk.configuration.host.reversal_answer_seconds
@@ -86,7 +93,7 @@ class Reversals:
         log.info("reversal.sent", transaction=identity, stan=record.stan, attempt=tries)
         row = BY_NAME[record.kind]
         request: dict[int, Value] = dict(record.request)
-        if 35 not in request and record.entry_mode.startswith("01"):
+        if not swiped(record.entry_mode) or desk.dialect.reversal_expiry:
             request[2], request[14] = desk.ledger.transactions.card(identity)
         elements = reversal_elements(row, request, record.reversal_reason, desk.dialect)
         return desk.sending(REVERSAL.request_mti, elements, with_mac=True)
@@ -101,7 +108,6 @@ class Reversals:
         record = self._desk.ledger.transactions.get(identity)
         if record.state is State.REVERSING:
             self._tell_once(record)
-            self._desk.report(TransactionEnded(identity, Outcome.REVERSAL_PENDING))
 
     def _answered(self, identity: int, answer: Message) -> None:
         desk = self._desk
@@ -169,7 +175,9 @@ class Reversals:
         if any(step.what == "tries_spent" for step in desk.ledger.transactions.steps(record.id)):
             return
         with desk.ledger.commit("reversal_tries_spent"):
-            desk.ledger.transactions.note(record.id, "tries_spent", {"tries": record.reversal_tries})
+            desk.ledger.transactions.note(
+                record.id, "tries_spent", {"tries": record.reversal_tries}
+            )
             slip = receipts.fault_slip(record, desk.configuration)
             desk.ledger.print_jobs.add(record.id, "fault", slip)
         log.error("alert.reversal_tries_spent", transaction=record.id, stan=record.stan)

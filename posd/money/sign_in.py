@@ -34,9 +34,7 @@ class SignIn:
         def ended(result: Result) -> None:
             done(self._signed_in(result, operator))
 
-        desk.report(
-            MoneyProgress(Phase.SIGNING_IN, None, desk.configuration.host.answer_seconds)
-        )
+        desk.report(MoneyProgress(Phase.SIGNING_IN, None, desk.configuration.host.answer_seconds))
         desk.line.exchange(
             lambda: self._request(SIGN_IN, {63: f"{operator} "}),
             desk.configuration.host.answer_seconds,
@@ -49,9 +47,7 @@ class SignIn:
         def ended(result: Result) -> None:
             done(self._signed_off(result))
 
-        desk.report(
-            MoneyProgress(Phase.SIGNING_IN, None, desk.configuration.host.answer_seconds)
-        )
+        desk.report(MoneyProgress(Phase.SIGNING_IN, None, desk.configuration.host.answer_seconds))
         desk.line.exchange(
             lambda: self._request(SIGN_OFF, {}), desk.configuration.host.answer_seconds, ended
         )
