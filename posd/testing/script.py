@@ -19,7 +19,7 @@ from posd.core.events import Key
 from posd.ledger.records import OrderState, State
 from posd.testing import steps
 from posd.testing.steps import Step
-from protocol import transactions
+from protocol.transactions import BY_NAME as BY_KIND
 
 KEYS: Final[dict[str, Key]] = {
     **{key.value: key for key in Key},
@@ -288,7 +288,7 @@ def _host_does(line: int, match: re.Match[str]) -> Step:
     except ValueError as error:
         raise _LineError(str(error)) from None
     kind = "_".join((match[3] or "any").split())
-    _one_of(kind, ("any", *sorted(row.name for row in transactions.TRANSACTIONS)), "a transaction")
+    _one_of(kind, ("any", *sorted(BY_KIND)), "a transaction")
     return steps.HostDoes(line, outcome, kind, int(match[2] or 1))
 
 

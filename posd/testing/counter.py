@@ -1,0 +1,121 @@
+"""What stands on the shop's counter: the simulated devices and the acquirer at the other end.
+
+All of it lives on one event loop; what comes out is queued for the thread that plays.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from datetime import datetime
+from typing import Final
+
+from devices import keypad
+from devices.simulated.card_reader import Garble, SimulatedCardReader
+from devices.simulated.display import SimulatedDisplay
+from devices.simulated.keypad import SimulatedKeypad
+from devices.simulated.printer import SimulatedPrinter
+from devices.slip import cut_row
+from posd.acquirer.server import AcquirerServer
+from posd.core.events import Key
+from posd.testing.installation import Installation
+from posd.testing.stage import Screen, Slip, Witness
+from posd.testing.watched_acquirer import WatchedAcquirer
+
+KEYS: Final = {
+    **{key: keypad.Key.from_digit(key.value) for key in Key if key.value.isdecimal()},
+    Key.CONFIRM: keypad.Key.CONFIRM,
+    Key.CANCEL: keypad.Key.CANCEL,
+    Key.CLEAR: keypad.Key.CLEAR,
+    Key.UP: keypad.Key.UP,
+    Key.DOWN: keypad.Key.DOWN,
+    Key.FUNCTION: keypad.Key.FUNCTION,
+}
+GARBLED: Final[dict[str, Garble]] = {"garbled": "wrong_digit", "half": "cut_short"}
+
+
+class Counter:
+    """Make it, and call everything but `drain`, within its event loop."""
+
+    def __init__(self, installation: Installation, witness: Witness) -> None:
+        directory = installation.device_directory
+        self._witness = witness
+        self._shown: deque[Screen] = deque()
+        self._lines: deque[str | None] = deque()  # None: the paper ended
+        self._slip: list[str] = []
+        self.keypad = SimulatedKeypad(directory / "keypad")
+        self.card_reader = SimulatedCardReader(directory / "card_reader")
+        self.display = SimulatedDisplay(directory / "display", on_change=self._changed)
+        self.printer = SimulatedPrinter(directory / "printer", on_line=self._printed)
+        self._cut = cut_row(self.printer.mechanism.columns)
+
+    def power_cut(self) -> None:
+        """Display and printer lose what they hold, as the terminal does."""
+        self.display.power_cycle()
+        self.printer.power_cycle()
+        self._lines.append(None)
+
+    def close(self) -> None:
+        for device in (self.keypad, self.card_reader, self.display, self.printer):
+            device.close()
+
+    def drain(self) -> None:
+        """Tell the witness what has come out since the last time. For the thread that plays."""
+        while self._shown:
+            self._witness.show(self._shown.popleft())
+        while self._lines:
+            self._take_line(self._lines.popleft())
+
+    def _changed(self) -> None:
+        self._shown.append(tuple(self.display.rows()))
+
+    def _printed(self, line: str) -> None:
+        self._lines.append(line)
+        if self.printer.mechanism.paper_out:
+            self._lines.append(None)
+
+    def _take_line(self, line: str | None) -> None:
+        ended = line is None or line == self._cut
+        if not ended:
+            assert line is not None
+            self._slip.append(line)
+        if any(row.strip() for row in self._slip):
+            begins = not self._witness.slips or self._witness.slips[-1].ended
+            self._witness.print(Slip(tuple(self._slip), ended), begins=begins)
+        if ended:
+            self._slip = []
+
+
+class Acquiring:
+    """The acquirer on a port of this machine; make it and use it within one event loop."""
+
+    def __init__(self, installation: Installation, witness: Witness) -> None:
+        self.acquirer = WatchedAcquirer(
+            installation,
+            witness.received,
+            seconds=time.monotonic,  # noqa: TID251 - a real daemon's host runs in real time
+            clock=_now,
+            random_bytes=secrets.token_bytes,
+        )
+        self._server = AcquirerServer(self.acquirer)
+        self._port = 0
+
+    async def open(self) -> int:
+        """Listen; returns the port, which stays the same from the first time on."""
+        self._port = await self._server.start(port=self._port)
+        return self._port
+
+    async def shut(self) -> None:
+        """Refuse connections and end those that there are. Raises what went wrong inside."""
+        await self._server.close()
+
+    async def close(self) -> None:
+        try:
+            await self.shut()
+        finally:
+            self.acquirer.ledger.close()
+
+
+def _now() -> datetime:
+    return datetime.now()  # noqa: TID251 - the acquirer of a real daemon runs on the machine's clock

@@ -1,0 +1,189 @@
+"""The real stage: the daemon as its own process, on pseudo-terminals and a TCP connection.
+
+A power cut is SIGKILL. The daemon's log goes to a file; its ledger is read in copies.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import posd
+from posd.acquirer.cards import BY_NAME
+from posd.acquirer.outcomes import Order, Outcome
+from posd.core.events import Key
+from posd.testing.counter import GARBLED, KEYS, Acquiring, Counter
+from posd.testing.installation import Installation
+from posd.testing.loop_thread import LoopThread
+from posd.testing.snapshot import Snapshots
+from posd.testing.stage import StageError, Witness
+from posd.testing.steps import SettingValue
+
+_POLL: Final = 0.005  # s
+_NOTICE: Final = 0.25  # s that a screen may take to answer a key
+_QUIET: Final = 0.015  # s without a change: the screen is drawn
+_STOP: Final = 10.0  # s that an ordered end may take
+_LAST_LINES: Final = 5
+
+
+class RealStage:
+    """One terminal's process below one directory, with everything it is connected to."""
+
+    def __init__(self, directory: Path) -> None:
+        self.witness = Witness()
+        self.installation = Installation(directory)
+        self.log_file = directory / "posd.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._acquiring: Acquiring | None = None
+        self._loop = LoopThread()
+        self._counter = self._loop.call(lambda: Counter(self.installation, self.witness))
+        ledger = self.installation.state_directory / "ledger.db"
+        self._snapshots = Snapshots(ledger, directory / "copy.db")
+
+    # --- the terminal -----------------------------------------------------------------------------
+
+    def configure(self, path: Sequence[str], value: SettingValue) -> None:
+        if self._acquiring is not None:
+            raise StageError("settings come before anything else")
+        self.installation.configure(path, value)
+
+    @property
+    def powered(self) -> bool:
+        return self.process is not None
+
+    def power_on(self) -> None:
+        if self.process is not None:
+            raise StageError("the terminal has power already")
+        self._acquirer()
+        # A checkout that is not installed is found where this module was found.
+        root = str(Path(posd.__file__).parents[1])
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        file = self.installation.configuration_file
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603 - our own program and file
+                [sys.executable, "-m", "posd", "run", "--config", str(file)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONPATH": path},
+            )
+
+    def power_cut(self) -> None:
+        if self.process is None:
+            raise StageError("the terminal has no power")
+        self.process.kill()
+        self.process.wait(_STOP)
+        self.process = None
+        self._loop.call(self._counter.power_cut)
+        self._counter.drain()
+
+    # --- the clerk --------------------------------------------------------------------------------
+
+    def press(self, key: Key) -> None:
+        before = len(self.witness.screens)
+        self._loop.call(lambda: self._counter.keypad.press(KEYS[key]))
+        if self.let_pass(_NOTICE, lambda: len(self.witness.screens) > before):
+            self._settle()
+
+    def swipe(self, card: str, fault: str) -> None:
+        track = BY_NAME[card].track2.reveal()
+        reader = self._counter.card_reader
+        if fault:
+            self._loop.call(lambda: reader.swipe_garbled(track, how=GARBLED[fault]))
+        else:
+            self._loop.call(lambda: reader.swipe(track))
+
+    def paper_out(self, lines: int) -> None:
+        self._loop.call(lambda: self._counter.printer.paper_out_after(lines))
+
+    def load_paper(self) -> None:
+        self._loop.call(self._counter.printer.load_paper)
+
+    def unplug_printer(self) -> None:
+        self._loop.call(self._counter.printer.unplug)
+
+    def replug_printer(self) -> None:
+        self._loop.call(self._counter.printer.replug)
+
+    # --- the host ---------------------------------------------------------------------------------
+
+    def waiting_for_answer(self) -> bool:
+        return self._acquirer().acquirer.owes_an_answer
+
+    def order(self, outcome: Outcome, kind: str, times: int) -> None:
+        acquirer = self._acquirer().acquirer
+        self._loop.call(lambda: acquirer.order(Order(kind, outcome, times)))
+
+    def link(self, *, up: bool) -> None:
+        acquiring = self._acquirer()
+        if up:
+            self._loop.run(acquiring.open())
+        else:
+            self._loop.run(acquiring.shut())
+
+    def _acquirer(self) -> Acquiring:
+        """Opened when it is first needed: from then on the terminal's settings are fixed."""
+        if self._acquiring is None:
+            acquiring = self._loop.call(lambda: Acquiring(self.installation, self.witness))
+            self._acquiring = acquiring
+            port = self._loop.run(acquiring.open())
+            self.installation.configure(("host", "port"), port)
+        return self._acquiring
+
+    # --- time and truth ---------------------------------------------------------------------------
+
+    def let_pass(self, seconds: float, until: Callable[[], bool]) -> bool:
+        end = time.monotonic() + seconds  # noqa: TID251 - a real daemon runs on real time
+        while True:
+            self._look()
+            if until():
+                return True
+            if time.monotonic() >= end:  # noqa: TID251
+                return False
+            time.sleep(_POLL)
+
+    def copy_ledgers(self) -> tuple[Path, Path]:
+        try:
+            return self._snapshots.take(), self.installation.acquirer_ledger
+        except TimeoutError as error:
+            raise StageError(str(error)) from None
+
+    def close(self) -> None:
+        try:
+            self._stop()
+            self._loop.call(self._counter.close)
+            if self._acquiring is not None:
+                self._loop.run(self._acquiring.close())
+        finally:
+            self._loop.close()
+
+    def _look(self) -> None:
+        """Take notice of what came out, and of a daemon that ended by itself."""
+        self._counter.drain()
+        if self.process is not None and (code := self.process.poll()) is not None:
+            self.process = None
+            lines = self.log_file.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:]
+            raise StageError("\n".join([f"the daemon ended with exit code {code}:", *lines]))
+
+    def _settle(self) -> None:
+        """Wait until the screen has not changed for a moment."""
+        count = -1
+        while count != len(self.witness.screens):
+            count = len(self.witness.screens)
+            self.let_pass(_QUIET, lambda: False)
+
+    def _stop(self) -> None:
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(_STOP)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(_STOP)
+        self.process = None
