@@ -8,6 +8,7 @@ from protocol.codec import decode, decode_message, encode, encode_message
 from protocol.dialect import DEFAULT, Dialect
 from protocol.errors import ProtocolError
 from protocol.framing import FrameReader
+from protocol.host_text import printable
 from protocol.key import Key
 from protocol.message import Message
 
@@ -25,4 +26,5 @@ __all__ = [
     "decode_message",
     "encode",
     "encode_message",
+    "printable",
 ]

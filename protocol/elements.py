@@ -28,7 +28,7 @@ from protocol.formats import (
     VariableHostText,
     VariableOctets,
 )
-from protocol.printable import printable
+from protocol.host_text import printable
 
 Value: TypeAlias = str | bytes | Pan | Track
 

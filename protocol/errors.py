@@ -3,7 +3,6 @@
 An error says where (element path, byte offset), what was expected and what length was found.
 It never holds or prints a value: no digits of a card, no key, no text of a message.
 """
-# ruff: noqa: N818  (a leaf is named after what is wrong; its branch says that it is an error)
 
 from __future__ import annotations
 

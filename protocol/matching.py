@@ -15,7 +15,8 @@ from protocol.errors import DecodeError
 from protocol.key import Key
 from protocol.message import Message
 from protocol.response_codes import approves
-from protocol.transactions import NOT_USABLE, REVERSAL, WRONG_MAC, Transaction, identify
+from protocol.reversal import NOT_USABLE, WRONG_MAC
+from protocol.transactions import REVERSAL, Transaction, identify
 
 PARTIAL_APPROVAL = "10"
 
