@@ -67,7 +67,7 @@ class PasswordVerifier:
 
 
 class SecretEntry(Protocol):
-    """PIN and password prompts. Between ask and done, digits, 清除 and 确认 go to the prompt and not to the core.
+    """PIN and password prompts. Between ask and done, digits, 清除 and 确认 go to the prompt, not here.
 
     清除 on an empty prompt, 取消, ▲ ▼ and 功能 reach the core as KeyPressed. Digits typed before the
     prompt was opened are discarded.

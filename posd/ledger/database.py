@@ -121,7 +121,7 @@ class Database:
         return self.execute(statement, values).fetchall()
 
     def free_space(self) -> int:
-        """Bytes that this process may still write on the ledger's file system (a ledger in memory: plenty)."""
+        """Bytes that may still be written on the ledger's file system (a ledger in memory: plenty)."""
         if ":memory:" in self.path:
             return 1 << 40
         folder = Path(self.path.removeprefix("file:").partition("?")[0]).parent

@@ -11,7 +11,7 @@ _PLAIN = frozenset({str, bytes, int, bool, type(None)})
 
 
 def pack(value: object) -> bytes:
-    """Canonical CBOR of dicts, lists and plain scalars. Raises TypeError, naming the type, for anything else."""
+    """Canonical CBOR of dicts, lists and plain scalars. Raises TypeError, with the type, for others."""
     return cbor2.dumps(_plain(value), canonical=True)
 
 

@@ -1,4 +1,4 @@
-"""What the ledger holds, as frozen values. Amounts are integers in fen; times are milliseconds since 1970, local clock."""
+"""What the ledger holds, as frozen values. Amounts are in fen; times are milliseconds of local time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from devices.slip import Slip
 
 
 class State(StrEnum):
-    """The states of a transaction: an intent is open or reversing, everything else is its one outcome (money M4)."""
+    """An intent is open or reversing; every other state is its one outcome (money M4)."""
 
     OPEN = "open"
     REVERSING = "reversing"
@@ -36,7 +36,7 @@ class OrderState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TransactionRecord:
-    """One financial request and what became of it. The card number is not here: Transactions.card() decrypts it."""
+    """One financial request and what became of it. Its card number: Transactions.card()."""
 
     id: int
     kind: str  # the name of a protocol.transactions row: sale, sale_void...

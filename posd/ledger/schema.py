@@ -1,4 +1,4 @@
-"""The tables of the ledger, as forward migrations: the file's user_version says how many have been applied."""
+"""The tables of the ledger, as forward migrations: user_version says how many have been applied."""
 
 from __future__ import annotations
 

@@ -163,7 +163,8 @@ class Operators:
         if row is None:
             return 0.0
         since = self._locked_since.get(role, self._started)
-        return max(0.0, row["locked_seconds"] - (self._clock.monotonic() - since))
+        locked = float(row["locked_seconds"])
+        return max(0.0, locked - (self._clock.monotonic() - since))
 
     def failed(self, role: str) -> bool:
         """A wrong password: the third one in a row locks the role. True when it is locked now."""

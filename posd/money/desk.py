@@ -41,7 +41,8 @@ class Desk:
             mac_key = self.session.working.mac
             request = seal(request, mac_key, self.dialect)
         rules = MatchingRules(
-            approved_reversal_needs_mac=self.configuration.money.approved_reversal_needs_mac
+            partial_approval=self.dialect.partial_approval != "0",
+            reversal_needs_mac=self.configuration.money.approved_reversal_needs_mac,
         )
 
         def judge(frame: bytes) -> Verdict:

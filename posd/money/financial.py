@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
-from protocol.reversal import NO_ANSWER, NOT_USABLE, TERMINAL_FAULT, WRONG_MAC
 
 from posd import receipts
 from posd.core.events import MoneyProgress, Outcome, Phase, RequestRefused, TransactionEnded
@@ -19,10 +18,11 @@ from protocol import Message, ProtocolError
 from protocol.elements import Value, storable
 from protocol.matching import Unusable
 from protocol.response_codes import approves, asks_sign_in
+from protocol.reversal import NO_ANSWER, TERMINAL_FAULT, WRONG_MAC
+from protocol.transactions import validate
 
 log = structlog.get_logger()
 
-PARTIAL_APPROVAL = "10"
 DUPLICATE = "94"
 STAN_JUMP_AFTER_DUPLICATE = 100
 
@@ -77,6 +77,7 @@ class Financial:
                 merchant=terminal.merchant_id,
                 dialect=desk.dialect,
             )
+            validate(request.transaction, elements)
             sending = desk.sending(
                 request.transaction.request_mti, elements, with_mac=request.transaction.mac
             )
@@ -123,9 +124,6 @@ class Financial:
         self, identity: int, request: Request, answer: Message, done: Callable[[], None]
     ) -> None:
         code = str(answer.elements[39])
-        if code == PARTIAL_APPROVAL and self._desk.dialect.partial_approval == "0":
-            self.undo(identity, NOT_USABLE, "partial approval that was not asked for", done)
-            return
         if not approves(code, request.transaction):
             self._declined(identity, answer, code)
             done()

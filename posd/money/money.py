@@ -9,7 +9,6 @@ from collections.abc import Callable
 from enum import StrEnum
 
 import structlog
-from protocol.reversal import TERMINAL_FAULT
 
 from posd.core.events import (
     Event,
@@ -36,6 +35,7 @@ from posd.money.session import Session
 from posd.money.sign_in import SignIn
 from posd.settings import Configuration, make_dialect
 from protocol import Key, PinBlock
+from protocol.reversal import TERMINAL_FAULT
 from protocol.transactions import SALE, SALE_VOID
 
 log = structlog.get_logger()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import structlog
-from protocol.reversal import NO_ANSWER
 
 from posd.ledger.ledger import Ledger
 from posd.ledger.records import State
+from protocol.reversal import NO_ANSWER
 
 log = structlog.get_logger()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from posd.ledger.records import TransactionRecord
 from protocol import Dialect, Pan, PinBlock, Track
 from protocol.elements import Value
+from protocol.private import element_60, original_transaction
 from protocol.transactions import SALE_VOID, Transaction
 
 NO_CARD_PRESENTED = "01"
@@ -44,12 +45,18 @@ class Request:
         return entry + (WITH_PIN if self.pin_block else WITHOUT_PIN)
 
 
-def element_60(transaction: Transaction, batch_number: str, dialect: Dialect) -> str:
-    """Kind, batch, network code; then capability, chip condition and partial approval."""
-    head = f"{transaction.kind}{batch_number}{transaction.network_code or '000'}"
-    if transaction.mac:
-        return f"{head}{dialect.terminal_capability}0{dialect.partial_approval}"
-    return head
+def own_element_60(transaction: Transaction, batch_number: str, dialect: Dialect) -> str:
+    """Kind, batch, network code; in financial requests also capability, chip condition (0, there is no
+    chip reader that could have failed) and partial approval."""
+    assert transaction.kind is not None
+    assert transaction.network_code is not None
+    financial = (dialect.terminal_capability, "0", dialect.partial_approval)
+    return element_60(
+        transaction.kind,
+        batch_number,
+        transaction.network_code,
+        *(financial if transaction.financial else ()),
+    )
 
 
 def request_elements(
@@ -74,7 +81,7 @@ def request_elements(
         41: terminal,
         42: merchant,
         49: CURRENCY,
-        60: element_60(row, batch_number, dialect),
+        60: own_element_60(row, batch_number, dialect),
     }
     if request.card is not None:
         elements[35] = request.card.track2
@@ -91,5 +98,5 @@ def request_elements(
         elements[37] = original.retrieval_reference
         if original.authorisation_code:
             elements[38] = original.authorisation_code
-        elements[61] = original.batch_number + original.stan
+        elements[61] = original_transaction(original.batch_number, original.stan)
     return elements

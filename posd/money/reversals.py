@@ -1,11 +1,10 @@
-"""Reversals: what was sent without a usable answer is undone at the host, until the host says so (money M5)."""
+"""Reversals: what was sent without a usable answer is undone, until the host says so (money M5)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import structlog
-from protocol.reversal import reversal_elements
 
 from posd import receipts
 from posd.core.events import MoneyProgress, Outcome, Phase, TransactionEnded
@@ -16,6 +15,7 @@ from protocol import Message
 from protocol.elements import Value
 from protocol.matching import Usable
 from protocol.response_codes import asks_sign_in
+from protocol.reversal import reversal_elements
 from protocol.transactions import BY_NAME, REVERSAL, swiped
 
 log = structlog.get_logger()

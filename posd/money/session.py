@@ -71,7 +71,9 @@ class Session:
             return str(seen[1])
         return today[5:7] + today[8:10]
 
-    def signed_in_with(self, answer: Message, keys: WorkingKeys, operator: str) -> None:
+    def signed_in_with(
+        self, answer: Message, received: bytes, keys: WorkingKeys, operator: str
+    ) -> None:
         """Store what a sign-in brought: keys as received, batch number, clock, day, operator."""
         settings = self._ledger.settings
         business_time = self._host_time(answer)
@@ -87,7 +89,7 @@ class Session:
                 )  # fmt: skip
                 log.warning("sign_in.batch_number_changed", known=known, now=batch_number)
             self._ledger.counters.adopt_batch_number(batch_number)
-        sealed = self._keys.seal(bytes(answer.elements[62]), _SEALED_AS, self._random_bytes)
+        sealed = self._keys.seal(received, _SEALED_AS, self._random_bytes)
         settings.put("working_keys", sealed)
         settings.put("operator", operator)
         settings.put("sign_in_demanded", False)

@@ -9,7 +9,7 @@ import structlog
 from posd.core.events import MoneyProgress, Phase, SignInEnded
 from posd.money.desk import Desk
 from posd.money.line import NoAnswer, NotConnected, Result, Sending
-from posd.money.requests import element_60
+from posd.money.requests import own_element_60
 from protocol import ProtocolError
 from protocol.elements import Value
 from protocol.keys import working_keys
@@ -61,7 +61,7 @@ class SignIn:
             11: stan,
             41: terminal.terminal_id,
             42: terminal.merchant_id,
-            60: element_60(row, desk.ledger.counters.batch_number, desk.dialect),
+            60: own_element_60(row, desk.ledger.counters.batch_number, desk.dialect),
             **more,
         }
         return desk.sending(row.request_mti, elements, with_mac=False)
@@ -87,7 +87,7 @@ class SignIn:
             log.error("sign_in.keys_refused", error=type(error).__name__)
             return SignInEnded(signed_in=False, reason="bad_keys")
         with desk.ledger.commit("sign_in"):
-            desk.session.signed_in_with(answer, keys, operator)
+            desk.session.signed_in_with(answer, received, keys, operator)
         log.info("sign_in.done", operator=operator, batch=desk.ledger.counters.batch_number)
         return SignInEnded(signed_in=True)
 
