@@ -8,6 +8,8 @@ from protocol import Pan, Track
 
 FUNDS_WITHOUT_END = 10_000_000_000  # fen; twelve digits of an amount hold a hundred times as much
 
+_TRACK_2_LENGTH = 37  # ISO/IEC 7813
+
 
 @dataclass(frozen=True)
 class TestCard:
@@ -33,8 +35,9 @@ class TestCard:
 
     @property
     def track2(self) -> Track:
-        """Track 2 as the stripe carries it, without sentinels, 37 digits for a number of 16."""
-        return Track(f"{self.pan.reveal()}={self.expiry}{self.service_code}0000012340000")
+        """Track 2 as the stripe carries it, without sentinels: 37 characters."""
+        complete = f"{self.pan.reveal()}={self.expiry}{self.service_code}0000012340000"
+        return Track(complete[:_TRACK_2_LENGTH])
 
     @property
     def foreign(self) -> bool:

@@ -44,7 +44,7 @@ class Outcome:
     code: the answer's element 39. One that declines is answered without doing anything; one that
     approves takes the place of 00 when the request would be approved anyway.
     fault: what happens on the way.
-    tries: how many requests of one identity are hit, counted from the first; None: all.
+    tries: how many requests of one identity an amount hits, counted from the first; None: all.
     partial: fen that a sale is approved for, with code 10, if that is less than requested.
     missing_original: how a reversal without an original is answered; None: the acquirer's option.
     cut_at: bytes of the answer that are delivered before a cut; None: half of them.

@@ -1,0 +1,92 @@
+"""The test acquirer from the command line: `python -m posd.acquirer --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import ssl
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from posd.acquirer.acquirer import Acquirer
+from posd.acquirer.ledger import AcquirerLedger
+from posd.acquirer.server import AcquirerServer
+from posd.acquirer.situation import TerminalRecord
+from protocol import DEFAULT, Key, ProtocolError, decode
+
+CONFIGURATION_WRONG = 2  # exit code
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until interrupted; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        master = Key(bytes.fromhex(options.master_key_file.read_text("ascii")))
+        tls = _tls(options.certificate, options.private_key)
+    except (OSError, ValueError, ProtocolError) as error:
+        # The text of a file that is no hex is not shown: it may be a key with a typing error.
+        reason = error.strerror if isinstance(error, OSError) else "expected 32 hex digits"
+        print(f"{options.master_key_file}: {reason}", file=sys.stderr)  # noqa: T201
+        return CONFIGURATION_WRONG
+    record = TerminalRecord(options.terminal, options.merchant, master)
+    with AcquirerLedger(options.ledger) as ledger:
+        acquirer = Acquirer(
+            ledger,
+            [record],
+            clock=datetime.now,  # noqa: TID251  (the edge: nobody hands a clock in)
+            random_bytes=secrets.token_bytes,
+        )
+        try:
+            asyncio.run(_serve(acquirer, options.host, options.port, tls))
+        except KeyboardInterrupt:
+            return 0
+        except OSError as error:
+            print(f"{options.host}:{options.port}: {error.strerror}", file=sys.stderr)  # noqa: T201
+            return CONFIGURATION_WRONG
+    return 0
+
+
+def show(direction: str, data: bytes) -> None:
+    """Print one frame, masked; of what cannot be decoded only its length and what is wrong."""
+    try:
+        text = decode(data, DEFAULT).describe()
+    except ProtocolError as error:
+        text = f"{len(data)} bytes: {error}"
+    print(f"--- {direction}\n{text}", flush=True)  # noqa: T201
+
+
+async def _serve(acquirer: Acquirer, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+    server = AcquirerServer(acquirer, on_traffic=show, tls=tls)
+    try:
+        listening = await server.start(host, port)
+        print(f"listening on {host}:{listening}", flush=True)  # noqa: T201
+        await asyncio.Event().wait()
+    finally:
+        await server.close()
+
+
+def _tls(certificate: Path | None, private_key: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, private_key)
+    return context
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m posd.acquirer", description="the test acquirer")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="0: any free one, which is printed")
+    parser.add_argument("--ledger", type=Path, default=Path(":memory:"), help="its SQLite file")
+    parser.add_argument("--terminal", default="12345678", help="terminal id, 8 characters")
+    parser.add_argument("--merchant", default="898000000000001", help="merchant id, 15 characters")
+    parser.add_argument("--master-key-file", type=Path, required=True, help="32 hex digits")
+    parser.add_argument("--certificate", type=Path, help="PEM file; without it, plain TCP")
+    parser.add_argument("--private-key", type=Path, help="PEM file, if not in the certificate's")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
