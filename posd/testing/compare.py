@@ -39,10 +39,12 @@ _UNFINISHED: Final = ("open", "reversing", "pending")
 class Comparison:
     """What comparing found.
 
+    table: every transaction, a line each, below a heading.
     differences: one line each; none means that the ledgers agree. unresolved: transactions that a
     person has to decide; they are in no sum. terminal_net, host_net: what the merchant gets.
     """
 
+    table: tuple[str, ...]
     transactions: int
     terminal_net: int
     host_net: int
@@ -94,10 +96,12 @@ def compare(terminal: Path, acquirer: Path) -> Comparison:
     ours, theirs = _read(terminal, _TERMINAL), _read(acquirer, _HOST)
     differences: list[str] = []
     unresolved: list[str] = []
+    table = [_TABLE.format("voucher", "kind", "amount", "terminal", "acquirer").rstrip()]
     terminal_net = host_net = 0
     for identity in dict.fromkeys((*ours, *theirs)):
         our, their = ours.get(identity), theirs.get(identity)
         name = f"voucher {identity[1]} of batch {identity[0]}"
+        table.append(_row(identity[1], our, their))
         if our is not None and our.state == "unresolved":
             unresolved.append(
                 f"{name}: {our.kind} {money(our.amount)}, at the acquirer {_say(their)}"
@@ -110,7 +114,9 @@ def compare(terminal: Path, acquirer: Path) -> Comparison:
             differences.append(f"{name}: {problem}")
     if terminal_net != host_net:
         differences.append(f"in sum: {money(terminal_net)} and {money(host_net)}")
-    return Comparison(len(ours), terminal_net, host_net, tuple(unresolved), tuple(differences))
+    return Comparison(
+        tuple(table), len(ours), terminal_net, host_net, tuple(unresolved), tuple(differences)
+    )
 
 
 def _read(path: Path, query: str) -> dict[_Identity, _Entry]:
@@ -137,6 +143,16 @@ def _difference(our: _Entry | None, their: _Entry | None) -> str:
     if our.kind != their.kind or our.net != their.net:
         return both
     return ""
+
+
+_TABLE: Final = "{:8} {:12} {:>10}  {:10} {:10}"
+
+
+def _row(voucher: str, our: _Entry | None, their: _Entry | None) -> str:
+    one = our or their
+    assert one is not None
+    states = (entry.state if entry else "-" for entry in (our, their))
+    return _TABLE.format(voucher, one.kind, money(one.amount), *states).rstrip()
 
 
 def _say(entry: _Entry | None) -> str:

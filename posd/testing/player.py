@@ -22,8 +22,8 @@ class ExpectationError(Exception):
     """A script that did not go as it says. Its text begins with file and line."""
 
 
-class _UnmetError(Exception):
-    """What was expected and what was there instead; the player adds where."""
+class UnmetError(Exception):
+    """What was expected and what was there instead; `Player.play` adds where."""
 
 
 class Player:
@@ -49,12 +49,13 @@ class Player:
             if self._announce is not None and step is not last:
                 self._announce(self._script.lines[step.line - 1].strip())
             try:
-                self._play(step)
-            except (_UnmetError, StageError) as problem:
+                self.play_step(step)
+            except (UnmetError, StageError) as problem:
                 raise ExpectationError(f"{self._script.file}:{step.line}: {problem}") from None
-        return self._comparison()
+        return self.comparison()
 
-    def _play(self, step: Step) -> None:
+    def play_step(self, step: Step) -> None:
+        """Play one step, for a person who types them. Raises UnmetError and StageError."""
         stage = self._stage
         match step:
             case steps.Set(path=path, value=value):
@@ -129,7 +130,7 @@ class Player:
     def _cut_power(self, *, while_waiting: bool) -> None:
         stage = self._stage
         if while_waiting and not stage.let_pass(PATIENCE, stage.waiting_for_answer):
-            raise _UnmetError(
+            raise UnmetError(
                 "expected a request that the host has not answered\n"
                 f"{self._screen_in_words()}\n(order it: host does no-answer to next sale)"
             )
@@ -253,10 +254,11 @@ class Player:
             )
 
     def _agree(self, seconds: float | None) -> None:
-        if not self._come_true(lambda: self._comparison().agree, seconds, REST):
-            self._complain("expected ledgers that agree", str(self._comparison()))
+        if not self._come_true(lambda: self.comparison().agree, seconds, REST):
+            self._complain("expected ledgers that agree", str(self.comparison()))
 
-    def _comparison(self) -> Comparison:
+    def comparison(self) -> Comparison:
+        """Both ledgers as they are now."""
         return compare.compare(*self._stage.copy_ledgers())
 
     # --- what is remembered -----------------------------------------------------------------------
@@ -288,7 +290,7 @@ class Player:
         if "{voucher}" in text and "voucher" not in self._values:
             voucher = compare.last_voucher(self._stage.copy_ledgers()[0])
             if voucher is None:
-                raise _UnmetError("expected a transaction in the ledger, for {voucher}; found none")
+                raise UnmetError("expected a transaction in the ledger, for {voucher}; found none")
             text = text.replace("{voucher}", voucher)
         return fill_in(text, self._values)
 
@@ -300,7 +302,7 @@ class Player:
         return self._stage.let_pass(default if seconds is None else seconds, condition)
 
     def _complain(self, expected: str, found: str) -> None:
-        raise _UnmetError(f"{expected}\n{found}")
+        raise UnmetError(f"{expected}\n{found}")
 
 
 def _stand_in(texts: Iterable[str], rows: Iterable[str]) -> bool:

@@ -21,7 +21,7 @@ from posd.testing.counter import GARBLED, KEYS, Acquiring, Counter
 from posd.testing.installation import Installation
 from posd.testing.loop_thread import LoopThread
 from posd.testing.snapshot import Snapshots
-from posd.testing.stage import StageError, Witness
+from posd.testing.stage import StageError, TerminalDiedError, Witness
 from posd.testing.steps import SettingValue
 
 _POLL: Final = 0.005  # s
@@ -168,7 +168,7 @@ class RealStage:
         if self.process is not None and (code := self.process.poll()) is not None:
             self.process = None
             lines = self.log_file.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:]
-            raise StageError("\n".join([f"the daemon ended with exit code {code}:", *lines]))
+            raise TerminalDiedError("\n".join([f"the daemon ended with exit code {code}:", *lines]))
 
     def _settle(self) -> None:
         """Wait until the screen has not changed for a moment."""

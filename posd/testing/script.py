@@ -98,6 +98,11 @@ def parse(text: str, file: str) -> Script:
     return Script(file, lines, tuple(found))
 
 
+def parse_line(content: str) -> Step:
+    """The step that a person typed. Raises ValueError that says what was expected."""
+    return _parse_line(1, content)
+
+
 def _parse_line(number: int, content: str) -> Step:
     verb = content.split(maxsplit=1)[0]
     forms = [form for form in FORMS if form.usage.split(maxsplit=1)[0] == verb]

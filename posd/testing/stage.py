@@ -31,6 +31,10 @@ class StageError(Exception):
     """The stage cannot do what the script asks, or broke: what happened, for the report."""
 
 
+class TerminalDiedError(StageError):
+    """The terminal ended although nobody cut its power."""
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """A message that arrived at the host: element number -> value in words.
@@ -46,9 +50,9 @@ class Received:
 class Listener(Protocol):
     """Is told of everything as it comes out of the terminal."""
 
-    def showed(self, screen: Screen) -> None: ...
+    def showed(self, screen: Screen, /) -> None: ...
 
-    def printed(self, slip: Slip) -> None:
+    def printed(self, slip: Slip, /) -> None:
         """A slip was cut, or the paper ended in it."""
 
 

@@ -83,7 +83,15 @@ def test_equal_ledgers_agree_in_each_transaction_and_in_sum(terminal: Path, acqu
     at_terminal(terminal, *rows)
     at_acquirer(acquirer, *rows)
     found = compare(terminal, acquirer)
-    assert found == Comparison(3, 12345, 12345, (), ())
+    assert found == Comparison(
+        (
+            "voucher  kind             amount  terminal   acquirer",
+            "000002   sale             123.45  approved   approved",
+            "000003   sale               7.00  voided     voided",
+            "000004   sale_void          7.00  approved   approved",
+        ),
+        *(3, 12345, 12345, (), ()),
+    )
     assert str(found) == (
         "terminal and acquirer agree: 3 transactions,"
         " 123.45 at the terminal, 123.45 at the acquirer"

@@ -1,0 +1,234 @@
+"""The front panel of `posd demo`: screen, keys and paper in 80 x 24, keys and lines typed below.
+
+Plain ANSI sequences and whole lines of input: it works wherever a terminal does.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from collections import deque
+from typing import Final
+
+from devices import columns as grid
+from posd.acquirer.cards import CARDS
+from posd.acquirer.outcomes import as_markdown
+from posd.testing import steps
+from posd.testing.boxes import boxed
+from posd.testing.compare import Comparison
+from posd.testing.player import Player, UnmetError
+from posd.testing.real import RealStage
+from posd.testing.script import KEYS, Script, parse_line
+from posd.testing.stage import Screen, Slip, StageError, TerminalDiedError
+
+COLUMNS: Final = 80
+LINES: Final = 24
+_PAPER_LEFT: Final = 44
+_PAPER_LINES: Final = 20
+_PROMPT_LINE: Final = 23
+_TICK: Final = 0.05  # s between two looks at what the terminal does
+_MESSAGES: Final = 4
+
+KEYBOARD: Final = (
+    "  1    2 ABC 3 DEF   取消 cancel",
+    "  4    5     6       清除 clear",
+    "  7    8     9       功能 function",
+    "  ▲ up 0     ▼ down  确认 confirm",
+)
+
+HELP: Final = """\
+Type keys and press Enter: digits, and the keys by name or symbol, several in a line.
+
+  确认            the menu, or to go on       (also: confirm, ok, or an empty line)
+  取消 清除 功能   cancel, clear, help        (also: cancel, clear, function)
+  ▲ ▼             up, down
+  12345 确认      five digits, then confirm
+
+A first walk: confirm once to sign in. Then 12345 confirm, swipe good, 123456 confirm: a sale
+of 123.45. Then void it: confirm 1, 123456 confirm, confirm (the last sale), confirm, swipe good.
+
+  swipe NAME      a test card; cards lists them. swipe garbled, swipe half: not readable
+  cards           the test cards and their PINs
+  amounts         which amounts make the host do what
+  host down       the host cannot be reached; host up
+  host does 51 to next sale         what it does to the next request
+  paper out       the paper ends; paper load. paper: the whole strip
+  printer unplug  and printer replug
+  power cut       the terminal stops at once; power on
+  agree           compare the terminal's ledger with the acquirer's
+  quit            compare both ledgers and end
+"""
+
+_WORDS: Final = {"ok": "confirm", "enter": "confirm", "": "confirm"}
+_LINES: Final = {
+    "paper out": "printer paper out after 0 lines",
+    "paper load": "printer load paper",
+    "load paper": "printer load paper",
+}
+_ALLOWED: Final = (
+    *(steps.Press, steps.Swipe, steps.HostDoes, steps.HostLink, steps.PaperOut),
+    *(steps.PrinterDoes, steps.PowerCut, steps.PowerOn, steps.Wait, steps.Agree),
+)
+
+
+class Panel:
+    """Drives a real stage from the keyboard until `quit` or the end of input."""
+
+    def __init__(self, stage: RealStage) -> None:
+        self._stage = stage
+        self._player = Player(Script("keyboard", (), ()), stage)
+        self._strip: list[str] = []  # the paper of all finished slips
+        self._messages: deque[str] = deque(["help: what can be typed"], maxlen=_MESSAGES)
+        self._typed = ""
+        self._host_up = True
+
+    def run(self) -> Comparison:
+        """Returns how both ledgers compare at the end. Raises StageError when the daemon ends."""
+        self._stage.witness.listener = self
+        self._stage.power_on()
+        self._clear()
+        self._draw()
+        self._prompt()
+        try:
+            while (line := self._next_line()) is not None and line not in ("quit", "exit"):
+                self._obey(line)
+                self._draw()
+                self._prompt()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._stage.witness.listener = None
+            self._write(f"\x1b[{LINES};1H\n")
+        self._stage.let_pass(2.0, lambda: self._player.comparison().agree)
+        return self._player.comparison()
+
+    # --- what the stage tells ---------------------------------------------------------------------
+
+    def showed(self, _screen: Screen, /) -> None:
+        self._draw()
+
+    def printed(self, slip: Slip, /) -> None:
+        self._strip += [*slip.rows, ""]
+        self._draw()
+
+    # --- what the person types --------------------------------------------------------------------
+
+    def _next_line(self) -> str | None:
+        """The next whole line, None at the end of input; meanwhile the panel is alive."""
+        while "\n" not in self._typed:
+            ready, _, _ = select.select([sys.stdin], [], [], 0)
+            if ready:
+                data = os.read(sys.stdin.fileno(), 4096)
+                if not data:
+                    return None
+                self._typed += data.decode("utf-8", "replace")
+            else:
+                self._stage.let_pass(_TICK, lambda: False)
+        line, _, self._typed = self._typed.partition("\n")
+        return " ".join(line.split())
+
+    def _obey(self, line: str) -> None:
+        pages = {
+            "help": HELP.splitlines(),
+            "cards": _cards(),
+            "amounts": as_markdown().splitlines(),
+            "paper": self._strip or ["no paper has come out"],
+        }
+        if line in pages:
+            self._show_pages(pages[line])
+            return
+        try:
+            step = _step(line)
+            self._player.play_step(step)
+        except TerminalDiedError:
+            raise
+        except (ValueError, UnmetError, StageError) as problem:
+            self._say(str(problem).splitlines()[0])
+            return
+        match step:
+            case steps.HostLink(up=up):
+                self._host_up = up
+            case steps.Agree():
+                self._say(str(self._player.comparison()))
+            case steps.PowerCut():
+                self._say("no power; type: power on")
+
+    def _say(self, text: str) -> None:
+        self._messages += grid.wrap(grid.printable(text), _PAPER_LEFT - 3)
+
+    # --- what the person sees ---------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        """Everything but the prompt line; the cursor stays where it is."""
+        left = self._left_side()
+        paper = self._paper()
+        rows = [f"{grid.pad(a, _PAPER_LEFT)}{b}" for a, b in zip(left, paper, strict=True)]
+        drawn = "".join(f"\x1b[{number};1H\x1b[2K{row}" for number, row in enumerate(rows, 1))
+        self._write(f"\x1b7\x1b[?25l{drawn}\x1b[?25h\x1b8")
+
+    def _left_side(self) -> list[str]:
+        power = "on" if self._stage.powered else "off"
+        host = "up" if self._host_up else "down"
+        screen = boxed(self._stage.witness.screen).splitlines()
+        rows = [
+            f" posd demo   power {power}   host {host}",
+            "",
+            *(f"    {row}" for row in screen),
+            "",
+            *KEYBOARD,
+            "",
+            *(f" {message}" for message in self._messages),
+        ]
+        height = _PAPER_LINES + 1
+        return [*rows, *[""] * (height - len(rows))][:height]
+
+    def _paper(self) -> list[str]:
+        """The end of the strip, as it comes out of the printer at the bottom."""
+        slips = self._stage.witness.slips
+        running = slips[-1].rows if slips and not slips[-1].ended else ()
+        strip = [*self._strip, *running][-_PAPER_LINES:]
+        blank = [""] * (_PAPER_LINES - len(strip))
+        return [*(f"│{grid.pad(row, 32)}│" for row in (*blank, *strip)), "╘" + "═" * 32 + "╛"]
+
+    def _show_pages(self, lines: list[str]) -> None:
+        height = LINES - 2
+        for start in range(0, len(lines), height):
+            self._clear()
+            self._write("\n".join(line[:COLUMNS] for line in lines[start : start + height]))
+            self._write("\n-- Enter --")
+            if self._next_line() is None:
+                break
+        self._clear()
+
+    def _clear(self) -> None:
+        self._write("\x1b[2J\x1b[H")
+
+    def _prompt(self) -> None:
+        self._write(f"\x1b[{_PROMPT_LINE};1H\x1b[J> ")
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _step(line: str) -> steps.Step:
+    """A line of a script, or just keys. Raises ValueError."""
+    words = [_WORDS.get(word, word) for word in line.split()] or ["confirm"]
+    if all(word in KEYS or word.isdecimal() for word in words):
+        return parse_line("press " + " ".join(words))
+    step = parse_line(_LINES.get(line, line))
+    if not isinstance(step, _ALLOWED):
+        raise ValueError("expected keys, or a line that help lists")
+    return step
+
+
+def _cards() -> list[str]:
+    rows = [f"{'swipe':10} {'number':20} {'PIN':8} notes"]
+    for card in CARDS:
+        number = card.pan.reveal()
+        notes = f"always answered {card.code}" if card.code else ""
+        if not notes and card.funds == 0:
+            notes = "no funds: 51"
+        rows.append(f"{card.name:10} {number:20} {card.pin or 'none':8} {notes}".rstrip())
+    return rows
