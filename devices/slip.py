@@ -138,7 +138,8 @@ def from_plain(plain: Sequence[Mapping[str, Any]]) -> Slip:
 
 
 def _row_from_plain(index: int, plain: Mapping[str, Any]) -> Row:
-    kind = _KINDS.get(plain.get("row", ""))
+    name = plain.get("row") if isinstance(plain, Mapping) else None
+    kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise ValueError(f"slip row {index}: expected one of {sorted(_KINDS)}")
     values: dict[str, Any] = {}
