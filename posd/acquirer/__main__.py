@@ -19,16 +19,18 @@ from protocol import DEFAULT, Key, ProtocolError, decode
 CONFIGURATION_WRONG = 2  # exit code
 
 
+class ConfigurationError(Exception):
+    """Which file, and what was expected of it."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        master = Key(bytes.fromhex(options.master_key_file.read_text("ascii")))
+        master = _master_key(options.master_key_file)
         tls = _tls(options.certificate, options.private_key)
-    except (OSError, ValueError, ProtocolError) as error:
-        # The text of a file that is no hex is not shown: it may be a key with a typing error.
-        reason = error.strerror if isinstance(error, OSError) else "expected 32 hex digits"
-        print(f"{options.master_key_file}: {reason}", file=sys.stderr)  # noqa: T201
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)  # noqa: T201
         return CONFIGURATION_WRONG
     record = TerminalRecord(options.terminal, options.merchant, master)
     with AcquirerLedger(options.ledger) as ledger:
@@ -67,11 +69,24 @@ async def _serve(acquirer: Acquirer, host: str, port: int, tls: ssl.SSLContext |
         await server.close()
 
 
+def _master_key(path: Path) -> Key:
+    try:
+        return Key(bytes.fromhex(path.read_text("ascii")))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    except (ValueError, ProtocolError):
+        # What stands there is not shown: it may be a key with a typing error.
+        raise ConfigurationError(f"{path}: expected 32 hex digits") from None
+
+
 def _tls(certificate: Path | None, private_key: Path | None) -> ssl.SSLContext | None:
     if certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, private_key)
+    try:
+        context.load_cert_chain(certificate, private_key)
+    except OSError as error:  # an unreadable PEM file is an OSError too
+        raise ConfigurationError(f"{certificate}: no certificate and key: {error}") from None
     return context
 
 

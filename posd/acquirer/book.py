@@ -97,6 +97,13 @@ class Book:
             *(terminal, stan, batch),
         )
 
+    def unsettled_by_stan(self, terminal: str, stan: str) -> Transaction | None:
+        """The newest unsettled transaction that used a STAN, whatever its batch number was."""
+        return self._find(
+            "WHERE terminal = ? AND stan = ? AND settlement IS NULL ORDER BY id DESC LIMIT 1",
+            *(terminal, stan),
+        )
+
     def by_reference(self, terminal: str, reference: str) -> Transaction | None:
         """The transaction that was answered with this element 37."""
         return self._find(

@@ -66,6 +66,6 @@ def _note_items(situation: Situation, settlement: Settlement) -> None:
 
 def _note(situation: Situation, settlement: Settlement, stan: str, amount: int) -> None:
     book = situation.ledger.book
-    entered = book.by_stan(settlement.terminal, settlement.batch, stan)
+    entered = book.unsettled_by_stan(settlement.terminal, stan)
     known = entered is not None and entered.amount == amount
     book.add_upload(settlement, stan, amount, known=known)
