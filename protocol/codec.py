@@ -6,6 +6,7 @@ its MTI. Which of the two it is, is the caller's to say: nothing is guessed.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from io import BytesIO
 from typing import IO
 
@@ -142,6 +143,7 @@ def _address(stream: IO[bytes], size: int, path: str) -> str:
     return raw.hex().upper()
 
 
+@lru_cache(64)
 def _address_bytes(text: str, size: int, path: str) -> bytes:
     if len(text) != size * 2:
         raise WrongLength(path, f"{size * 2} hex digits", found_length=len(text))

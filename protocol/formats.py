@@ -125,8 +125,8 @@ class _Counted(Format[Value]):
             head: count for head, count in _LENGTHS[prefix].items() if count <= maximum
         }
 
-    def _read_nibbles(self, stream: IO[bytes], path: str) -> str:
-        """Nibbles as lower-case hex, counted by the prefix, without the pad of an odd number."""
+    def _read_nibbles(self, stream: IO[bytes], context: Any, path: str) -> str:
+        """Nibbles counted by the prefix, without the pad of an odd number."""
         head = stream.read(self.prefix)
         count = self._lengths.get(head)
         if count is None:
@@ -139,14 +139,14 @@ class _Counted(Format[Value]):
         if count & 1:
             if text[-1] not in "0f":
                 raise BadPad(path, "0 or F in the pad nibble", offset=stream.tell() - 1)
-            return text[:-1]
-        return text
+            text = text[:-1]
+        return text if text.isdecimal() else self._not_only_digits(stream, path, text)
 
-    def _read_digits(self, stream: IO[bytes], path: str) -> str:
-        text = self._read_nibbles(stream, path)
-        if not text.isdecimal() and text:
-            bad_digit(stream, path, text)
-        return text
+    def _not_only_digits(self, stream: IO[bytes], path: str, nibbles: str) -> str:
+        """What lower-case hex means that is not all decimal: nothing at all, or an error."""
+        if nibbles:
+            bad_digit(stream, path, nibbles)
+        return nibbles
 
     def _write_digits(self, digits: str, stream: IO[bytes], path: str) -> int:
         if not (digits.isdecimal() and digits.isascii()) and digits:
@@ -154,7 +154,7 @@ class _Counted(Format[Value]):
         raw = bytes.fromhex(digits + "0" if len(digits) & 1 else digits)
         return self._write(stream, path, raw, len(digits), "digits")
 
-    def _read_octets(self, stream: IO[bytes], path: str) -> bytes:
+    def _read_octets(self, stream: IO[bytes], context: Any, path: str) -> bytes:
         """Bytes, counted by the prefix."""
         head = stream.read(self.prefix)
         size = self._lengths.get(head)
@@ -192,8 +192,7 @@ class VariableDigits(_Counted[str]):
         super().__init__(prefix, maximum)
         self.summary = f"n {'L' * (prefix + 1)}..{maximum}"
 
-    def _parse(self, stream: IO[bytes], context: Any, path: str) -> str:
-        return self._read_digits(stream, path)
+    _parse = _Counted._read_nibbles
 
     def _build(self, obj: str, stream: IO[bytes], context: Any, path: str) -> int:
         if not isinstance(obj, str):
@@ -209,7 +208,7 @@ class PanDigits(_Counted[Pan]):
         self.summary = f"n {'L' * (prefix + 1)}..{maximum}"
 
     def _parse(self, stream: IO[bytes], context: Any, path: str) -> Pan:
-        return Pan(self._read_digits(stream, path))
+        return Pan(self._read_nibbles(stream, context, path))
 
     def _build(self, obj: Pan, stream: IO[bytes], context: Any, path: str) -> int:
         if type(obj) is not Pan:
@@ -229,23 +228,27 @@ class TrackDigits(_Counted[Track]):
         self.summary = f"z {'L' * (prefix + 1)}..{maximum}"
 
     def _parse(self, stream: IO[bytes], context: Any, path: str) -> Track:
-        text = self._read_nibbles(stream, path)
-        if self.encrypted:
-            return Track(text.upper().replace("D", "="))
-        digits = text.replace("d", "")
-        if not digits.isdecimal() and digits:
-            bad_digit(stream, path, text.replace("d", "0"))
-        return Track(text.replace("d", "="))
+        return Track(self._read_nibbles(stream, context, path))
+
+    def _not_only_digits(self, stream: IO[bytes], path: str, nibbles: str) -> str:
+        if not self.encrypted and not nibbles.replace("d", "0").isdecimal() and nibbles:
+            bad_digit(stream, path, nibbles.replace("d", "0"))
+        return nibbles.upper().replace("D", "=")
 
     def _build(self, obj: Track, stream: IO[bytes], context: Any, path: str) -> int:
         if type(obj) is not Track:
             wrong_type(path, "a Track")
         text = obj.reveal()
-        if text.strip("0123456789=ABCEF" if self.encrypted else "0123456789="):
-            raise NotDigits(path, "digits 0 to 9 and =")
+        digits = text.replace("=", "0")
+        if not (digits.isdecimal() and digits.isascii()) and text:
+            self._check_nibbles(text, path)
         nibbles = text.replace("=", "D")
         raw = bytes.fromhex(nibbles + "0" if len(text) & 1 else nibbles)
         return self._write(stream, path, raw, len(text), "characters")
+
+    def _check_nibbles(self, text: str, path: str) -> None:
+        if not self.encrypted or text.strip("0123456789=ABCEF"):
+            raise NotDigits(path, "digits 0 to 9 and =")
 
 
 class FixedOctets(Format[bytes]):
@@ -284,8 +287,7 @@ class VariableOctets(_Counted[bytes]):
         super().__init__(prefix, maximum)
         self.summary = f"b {'L' * (prefix + 1)}..{maximum}"
 
-    def _parse(self, stream: IO[bytes], context: Any, path: str) -> bytes:
-        return self._read_octets(stream, path)
+    _parse = _Counted._read_octets
 
     def _build(self, obj: bytes, stream: IO[bytes], context: Any, path: str) -> int:
         if not isinstance(obj, bytes):
@@ -335,7 +337,7 @@ class FixedHostText(Format[str]):
         raw = stream.read(self.size)
         if len(raw) != self.size:
             truncated(stream, path, f"{self.size} bytes of text", len(raw))
-        return raw.decode("gb18030", "surrogateescape")
+        return _host_text(raw)
 
     def _build(self, obj: str, stream: IO[bytes], context: Any, path: str) -> int:
         raw = _host_text_bytes(obj, path)
@@ -352,11 +354,17 @@ class VariableHostText(_Counted[str]):
         self.summary = f"ans {'L' * (prefix + 1)}..{maximum}, GBK"
 
     def _parse(self, stream: IO[bytes], context: Any, path: str) -> str:
-        return self._read_octets(stream, path).decode("gb18030", "surrogateescape")
+        return _host_text(self._read_octets(stream, context, path))
 
     def _build(self, obj: str, stream: IO[bytes], context: Any, path: str) -> int:
         raw = _host_text_bytes(obj, path)
         return self._write(stream, path, raw, len(raw), "bytes of text")
+
+
+def _host_text(raw: bytes) -> str:
+    if raw.isascii():  # most of it, and the GB18030 codec is slow
+        return raw.decode("ascii")
+    return raw.decode("gb18030", "surrogateescape")
 
 
 def _host_text_bytes(text: str | bytes, path: str) -> bytes:
@@ -364,6 +372,8 @@ def _host_text_bytes(text: str | bytes, path: str) -> bytes:
         return text
     if not isinstance(text, str):
         wrong_type(path, "text in a str, or its bytes")
+    if text.isascii():
+        return text.encode("ascii")
     try:
         return text.encode("gb18030", "surrogateescape")
     except UnicodeEncodeError:

@@ -33,9 +33,11 @@ class Message:
     ) -> Message:
         """A message around a dict that the caller gives away: the decoder's way, without a copy."""
         message = object.__new__(cls)
-        message.__dict__.update(
-            mti=mti, elements=MappingProxyType(elements), tpdu=tpdu, header=header
-        )
+        fields = message.__dict__  # around the frozen __setattr__, which would cost a third
+        fields["mti"] = mti
+        fields["elements"] = MappingProxyType(elements)
+        fields["tpdu"] = tpdu
+        fields["header"] = header
         return message
 
     def get(self, number: int, default: Any = None) -> Any:
