@@ -85,18 +85,15 @@ class RealStage:
     # --- the clerk --------------------------------------------------------------------------------
 
     def press(self, key: Key) -> None:
-        before = len(self.witness.screens)
-        self._loop.call(lambda: self._counter.keypad.press(KEYS[key]))
-        if self.let_pass(_NOTICE, lambda: len(self.witness.screens) > before):
-            self._settle()
+        self._do(lambda: self._counter.keypad.press(KEYS[key]))
 
     def swipe(self, card: str, fault: str) -> None:
         track = BY_NAME[card].track2.reveal()
         reader = self._counter.card_reader
         if fault:
-            self._loop.call(lambda: reader.swipe_garbled(track, how=GARBLED[fault]))
+            self._do(lambda: reader.swipe_garbled(track, how=GARBLED[fault]))
         else:
-            self._loop.call(lambda: reader.swipe(track))
+            self._do(lambda: reader.swipe(track))
 
     def paper_out(self, lines: int) -> None:
         self._loop.call(lambda: self._counter.printer.paper_out_after(lines))
@@ -169,6 +166,16 @@ class RealStage:
             self.process = None
             lines = self.log_file.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:]
             raise TerminalDiedError("\n".join([f"the daemon ended with exit code {code}:", *lines]))
+
+    def _do(self, act: Callable[[], None]) -> None:
+        """Do what a hurried clerk does: act, and look at the screen before the next key.
+
+        A terminal drops digits that come before its prompt for a secret can be seen.
+        """
+        before = len(self.witness.screens)
+        self._loop.call(act)
+        if self.let_pass(_NOTICE, lambda: len(self.witness.screens) > before):
+            self._settle()
 
     def _settle(self) -> None:
         """Wait until the screen has not changed for a moment."""

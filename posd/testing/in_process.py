@@ -1,0 +1,233 @@
+"""The in-process stage: the real core and the real test acquirer under a virtual clock.
+
+Nothing waits and nothing is random but by the seed: the same script and seed give the same run.
+A power cut drops the core and its ports; the next one starts from the ledger file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from devices import card_reader
+from posd.acquirer.cards import BY_NAME
+from posd.acquirer.outcomes import Order, Outcome
+from posd.core.core import Core
+from posd.core.events import CardSwiped, CardUnreadable, DeviceChanged, Event, Key
+from posd.core.ports import Ports
+from posd.keys import Keys
+from posd.ledger.errors import LedgerError
+from posd.ledger.ledger import Ledger
+from posd.pin_entry import SecretPrompt, check_inline
+from posd.settings import Configuration
+from posd.testing.installation import Installation
+from posd.testing.snapshot import Snapshots
+from posd.testing.stage import StageError, TerminalDiedError, Witness
+from posd.testing.steps import SettingValue
+from posd.testing.virtual_devices import VirtualDisplay, VirtualPrinter, VirtualTimers
+from posd.testing.virtual_host import VirtualLink
+from posd.testing.watched_acquirer import WatchedAcquirer
+from posd.testing.world import World
+from protocol import Track
+
+PASSWORD_COST: Final = 2  # scrypt's N: a thousand clerks type passwords in a second
+_ALWAYS_THERE: Final = ("keypad", "display", "card_reader")
+
+
+class InProcessStage:
+    """One terminal below one directory. seed: of keys, nonces and whatever else is random."""
+
+    def __init__(self, directory: Path, seed: int = 0) -> None:
+        self.world = World()
+        self.witness = Witness()
+        # Not for secrets: every key of this world is invented from the seed.
+        self._random = Random(seed)  # noqa: S311
+        self.installation = Installation(directory, self.random_bytes)
+        self.printer = VirtualPrinter(self.world, self.witness)
+        self.terminal: Terminal | None = None
+        self._host: tuple[WatchedAcquirer, VirtualLink] | None = None
+        self._ledger_file = self.installation.state_directory / "ledger.db"
+        self._snapshots = Snapshots(self._ledger_file, directory / "copy.db")
+
+    def random_bytes(self, length: int) -> bytes:
+        """What is random in this world: the same bytes again for the same seed."""
+        return self._random.randbytes(length)
+
+    # --- the terminal -----------------------------------------------------------------------------
+
+    def configure(self, path: Sequence[str], value: SettingValue) -> None:
+        if self._host is not None:
+            raise StageError("settings come before anything else")
+        self.installation.configure(path, value)
+
+    @property
+    def powered(self) -> bool:
+        return self.terminal is not None
+
+    def power_on(self) -> None:
+        if self.terminal is not None:
+            raise StageError("the terminal has power already")
+        _, link = self._acquirer()
+        configuration = self.installation.load()
+        keys = Keys.load(
+            *(self.installation.directory / f"{name}.key" for name in ("device", "master")),
+        )
+        self.terminal = Terminal(self, configuration, keys, link)
+        self._happen()
+
+    def power_cut(self) -> None:
+        self._running().power_cut()
+        self.terminal = None
+        self._acquirer()[1].power_cut()
+        self.printer.power_cut()
+        self.witness.show(())
+
+    # --- the clerk --------------------------------------------------------------------------------
+
+    def press(self, key: Key) -> None:
+        self._running().press(key)
+        self._happen()
+
+    def swipe(self, card: str, fault: str) -> None:
+        track = BY_NAME[card].track2.reveal()
+        self._running().swipe(f";{_spoiled(track, fault)}\r\n".encode("ascii"))
+        self._happen()
+
+    def paper_out(self, lines: int) -> None:
+        self.printer.paper_out(lines)
+
+    def load_paper(self) -> None:
+        self.printer.load_paper()
+
+    def unplug_printer(self) -> None:
+        self.printer.unplug()
+
+    def replug_printer(self) -> None:
+        self.printer.replug()
+
+    # --- the host ---------------------------------------------------------------------------------
+
+    def waiting_for_answer(self) -> bool:
+        return self._acquirer()[0].owes_an_answer
+
+    def order(self, outcome: Outcome, kind: str, times: int) -> None:
+        self._acquirer()[0].order(Order(kind, outcome, times))
+
+    def link(self, *, up: bool) -> None:
+        self._acquirer()[1].up = up
+        self._happen()
+
+    def _acquirer(self) -> tuple[WatchedAcquirer, VirtualLink]:
+        """Made when it is first needed: from then on the terminal's settings are fixed."""
+        if self._host is None:
+            acquirer = WatchedAcquirer(
+                self.installation,
+                self.witness.received,
+                seconds=self.world.monotonic,
+                clock=self.world.now,
+                random_bytes=self.random_bytes,
+            )
+            self._host = acquirer, VirtualLink(self.world, acquirer.receive)
+        return self._host
+
+    # --- time and truth ---------------------------------------------------------------------------
+
+    def let_pass(self, seconds: float, until: Callable[[], bool]) -> bool:
+        came_true = self.world.let_pass(seconds, until)
+        self._look()
+        return came_true
+
+    def copy_ledgers(self) -> tuple[Path, Path]:
+        return self._snapshots.take(), self.installation.acquirer_ledger
+
+    def close(self) -> None:
+        if self.terminal is not None:
+            self.terminal.power_cut()
+        if self._host is not None:
+            self._host[0].ledger.close()
+
+    def _running(self) -> Terminal:
+        if self.terminal is None:
+            raise StageError("the terminal has no power")
+        return self.terminal
+
+    def _happen(self) -> None:
+        """Everything that is due at this moment."""
+        self.let_pass(0.0, lambda: False)
+
+    def _look(self) -> None:
+        """Take notice of a core that gave up, as a process would by ending."""
+        if self.terminal is not None and self.terminal.core.halted is not None:
+            reason = self.terminal.core.halted
+            self.power_cut()
+            raise TerminalDiedError(f"the terminal halted: {reason}")
+
+
+class Terminal:
+    """One life of the terminal, from power to power cut: a core and its ports."""
+
+    def __init__(
+        self, stage: InProcessStage, configuration: Configuration, keys: Keys, link: VirtualLink
+    ) -> None:
+        self._alive = True
+        self._reader = card_reader.MagneticStripeParser()
+        world = stage.world
+        keys = Keys(keys.device, keys.master, PASSWORD_COST)
+        try:
+            self.ledger = Ledger.open(
+                stage.installation.state_directory / "ledger.db", keys, world, stage.random_bytes
+            )
+        except LedgerError as error:
+            raise StageError(str(error)) from None
+        self._entry = SecretPrompt(
+            self.report, check_inline(keys.device, PASSWORD_COST), mask=lambda _open: None
+        )
+        ports = Ports(
+            display=VirtualDisplay(stage.witness),
+            printer=stage.printer,
+            host=link.plug_in(self.report),
+            timers=VirtualTimers(world, self.report),
+            clock=world,
+            random_bytes=stage.random_bytes,
+            secret_entry=self._entry,
+        )
+        self.core = Core(configuration, self.ledger, ports, keys)
+        self.core.start()
+        for role in _ALWAYS_THERE:
+            self.report(DeviceChanged(role, present=True))
+        stage.printer.power_up(self.report)
+
+    def report(self, event: Event) -> None:
+        """Hand an event to the core, unless it comes after the power cut."""
+        if self._alive and self.core.halted is None:
+            self.core.handle(event)
+
+    def press(self, key: Key) -> None:
+        self._entry.press(key)
+
+    def swipe(self, data: bytes) -> None:
+        """What the reader sends for one swipe."""
+        for swipe in (*self._reader.feed(data), *self._reader.end_of_read()):
+            match swipe:
+                case card_reader.Swipe(track2=track2):
+                    self.report(CardSwiped(Track(track2.reveal())))
+                case card_reader.BadSwipe(reason=reason):
+                    self.report(CardUnreadable(reason))
+
+    def power_cut(self) -> None:
+        """Nothing of this life happens any more; what is committed is all that stays."""
+        self._alive = False
+        self.ledger.close()
+
+
+def _spoiled(track: str, fault: str) -> str:
+    """The track with its end sentinel, as a worn stripe or a hasty hand leaves it."""
+    match fault:
+        case "garbled":
+            return f"{track[:5]}{(int(track[5]) + 1) % 10}{track[6:]}?"
+        case "half":
+            return track[: len(track) // 2]
+        case _:
+            return f"{track}?"
