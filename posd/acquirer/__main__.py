@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
+import signal
 import ssl
 import sys
 from datetime import datetime
@@ -24,7 +25,7 @@ class ConfigurationError(Exception):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until interrupted; returns the exit code."""
+    """Serve until SIGINT or SIGTERM; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
         master = _master_key(options.master_key_file)
@@ -42,8 +43,6 @@ def main(arguments: list[str] | None = None) -> int:
         )
         try:
             asyncio.run(_serve(acquirer, options.host, options.port, tls))
-        except KeyboardInterrupt:
-            return 0
         except OSError as error:
             print(f"{options.host}:{options.port}: {error.strerror}", file=sys.stderr)  # noqa: T201
             return CONFIGURATION_WRONG
@@ -60,11 +59,14 @@ def show(direction: str, data: bytes) -> None:
 
 
 async def _serve(acquirer: Acquirer, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+    told_to_end = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_end.set)
     server = AcquirerServer(acquirer, on_traffic=show, tls=tls)
     try:
         listening = await server.start(host, port)
         print(f"listening on {host}:{listening}", flush=True)  # noqa: T201
-        await asyncio.Event().wait()
+        await told_to_end.wait()
     finally:
         await server.close()
 

@@ -52,6 +52,7 @@ class AcquirerServer:
         """Stop listening and end every connection. Raises what went wrong inside the acquirer."""
         if self._server is not None:
             self._server.close()
+            await asyncio.sleep(0)  # a connection that was just accepted begins, and is ended too
         connections = list(self._connections)
         for connection in connections:
             connection.cancel()
@@ -75,11 +76,8 @@ class AcquirerServer:
         except Exception as failure:  # noqa: BLE001  (a bug in the acquirer: close() tells it)
             self._failure = failure
         finally:
-            for delivery in later:
-                delivery.cancel()
-            await asyncio.gather(*later, return_exceptions=True)
+            await _end(writer, later)
             self._connections.discard(task)
-            await _end(writer)
 
     async def _answer_all(
         self,
@@ -111,7 +109,11 @@ class AcquirerServer:
             writer.close()
 
 
-async def _end(writer: asyncio.StreamWriter) -> None:
+async def _end(writer: asyncio.StreamWriter, later: set[asyncio.Task[None]]) -> None:
+    # Everything is told to end before anything is waited for: the waiting may be cancelled.
     writer.close()
+    for delivery in later:
+        delivery.cancel()
     with suppress(OSError, asyncio.CancelledError):  # the terminal was faster
+        await asyncio.gather(*later, return_exceptions=True)
         await writer.wait_closed()

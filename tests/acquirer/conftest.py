@@ -136,9 +136,13 @@ class Terminal:
     def sign_in(self, network_code: str = "003") -> Message:
         answer = self.ask(self.management("sign_in", network_code, e63="01 "))
         if answer.get(39) == "00":
-            self.keys = working_keys(answer.get(62), MASTER, self.dialect)
-            self.batch = answer.get(60)[2:8]
+            self.learn(answer)
         return answer
+
+    def learn(self, answer: Message) -> None:
+        """Take over the keys and the batch number of a sign-in answer."""
+        self.keys = working_keys(answer.get(62), MASTER, self.dialect)
+        self.batch = answer.get(60)[2:8]
 
     # What the acquirer's ledger says
 
