@@ -1,0 +1,20 @@
+"""The flows of the dialogue, a file each. A new one is a file, and its line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from posd.terminal.flows import blocked, fault, idle, last, menu, sale, sign_in, slip, void
+from posd.terminal.machine import Flow
+
+FLOWS: Final[tuple[Flow, ...]] = (
+    idle.FLOW,
+    sign_in.FLOW,
+    menu.FLOW,
+    sale.FLOW,
+    void.FLOW,
+    slip.FLOW,
+    last.FLOW,
+    blocked.FLOW,
+    fault.FLOW,
+)

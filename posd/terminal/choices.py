@@ -1,0 +1,80 @@
+"""Shared steps that offer a list: a digit chooses at once, ▲▼ and 确认 choose the selected row."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from posd.core.events import KeyPressed
+from posd.terminal.machine import STAY, Action, Part, Row, Step
+from posd.terminal.screens import Screen
+
+if TYPE_CHECKING:
+    from posd.terminal.dialogue import Dialogue
+
+
+class Item(NamedTuple):
+    """A digit, the name of its text, the state that it leads to, and what is done then."""
+
+    digit: str
+    text: str
+    then: str
+    do: Action | None = None
+
+
+def choice(step: str, title: str, items: tuple[Item, ...], *, help: str = "") -> Part:  # noqa: A002 - as Step has it
+    """One list as a step; `title` is the name of a text."""
+    by_digit = [
+        Row(step, "digit", partial(is_digit, item.digit), item.then, partial(chosen, item.do))
+        for item in items
+    ]
+    selected = [
+        # the last item needs no guard: one of them is always selected
+        None if item is items[-1] else partial(is_selected, index, len(items))
+        for index, item in enumerate(items)
+    ]
+    by_selection = [
+        Row(step, "confirm", guard, item.then, partial(chosen, item.do))
+        for guard, item in zip(selected, items, strict=True)
+    ]
+    rows = (
+        *by_digit,
+        Row(step, "digit", None, STAY, say_no_item),
+        *by_selection,
+        Row(step, "up", None, STAY, select_previous),
+        Row(step, "down", None, STAY, select_next),
+    )
+    return Part((Step(step, partial(list_screen, title, items), help=help),), rows)
+
+
+def list_screen(title: str, items: tuple[Item, ...], dialogue: Dialogue) -> Screen:
+    rows = tuple(f"{item.digit} {dialogue.text(item.text)}" for item in items)
+    selected = dialogue.form.selected % len(items)
+    return Screen(dialogue.text(title), rows, dialogue.text("hint.choose"), selected)
+
+
+def is_digit(digit: str, _dialogue: Dialogue, event: KeyPressed) -> bool:
+    return event.key.value == digit
+
+
+def is_selected(index: int, count: int, dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.form.selected % count == index
+
+
+def select_previous(dialogue: Dialogue, _event: object) -> None:
+    dialogue.form.selected -= 1
+
+
+def select_next(dialogue: Dialogue, _event: object) -> None:
+    dialogue.form.selected += 1
+
+
+def say_no_item(dialogue: Dialogue, event: KeyPressed) -> None:
+    dialogue.say("say.no_item", digit=event.key.value)
+
+
+def chosen(do: Action | None, dialogue: Dialogue, event: object) -> None:
+    """The next list begins at its top."""
+    dialogue.form.selected = 0
+    if do is not None:
+        do(dialogue, event)

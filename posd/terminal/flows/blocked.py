@@ -1,0 +1,76 @@
+"""Why nothing financial may start now, and the one key that helps. Opens again by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from posd.money.money import Refusal
+from posd.terminal.exchange import keep_transaction, refusal_text
+from posd.terminal.flows.sign_in import start_sign_in
+from posd.terminal.machine import IDLE, STAY, Flow, Row, Step
+from posd.terminal.screens import Screen
+from posd.texts.errors import ErrorCode
+
+if TYPE_CHECKING:
+    from posd.terminal.dialogue import Dialogue
+
+_CODES: Final[dict[str, ErrorCode]] = {
+    Refusal.REVERSAL_PENDING: ErrorCode.REVERSAL_PENDING,
+    Refusal.RESTORED: ErrorCode.RESTORED,
+    Refusal.DISK_FULL: ErrorCode.DISK_FULL,
+    Refusal.BATCH_FULL: ErrorCode.BATCH_FULL,
+}
+_HINTS: Final[dict[str, str]] = {
+    Refusal.NOT_SIGNED_IN: "hint.confirm_sign_in",
+    Refusal.REVERSAL_PENDING: "hint.confirm_retry_now",
+}
+
+
+def screen(dialogue: Dialogue) -> Screen:
+    reason = dialogue.form.refusal
+    text = refusal_text(dialogue)
+    code = _CODES.get(reason, "")
+    title = f"title.refused_{reason}"
+    name = title if dialogue.catalogue.has(title) else "title.refused"
+    return Screen(
+        dialogue.text(name),
+        (text, code) if code else (text,),
+        dialogue.text(_HINTS.get(reason, "hint.confirm")),
+    )
+
+
+def waits_for_sign_in(dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.form.refusal == Refusal.NOT_SIGNED_IN
+
+
+def waits_for_reversal(dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.form.refusal == Refusal.REVERSAL_PENDING
+
+
+def is_open_again(dialogue: Dialogue, _event: object) -> bool:
+    """The reason is gone: looked at every second, whatever made it go."""
+    return dialogue.money.refusal() is None and not dialogue.money.busy
+
+
+def retry_now(dialogue: Dialogue, _event: object) -> None:
+    dialogue.money.retry_reversals()
+    dialogue.say("say.retrying")
+
+
+def say_open(dialogue: Dialogue, _event: object) -> None:
+    dialogue.say("say.open_again")
+
+
+FLOW = Flow(
+    "blocked",
+    (Step("shown", screen, returns=False, ticks=True, help="blocked"),),
+    (
+        Row("shown", "confirm", waits_for_sign_in, "sign_in.waiting", start_sign_in),
+        Row("shown", "confirm", waits_for_reversal, STAY, retry_now),
+        Row("shown", "confirm", None, IDLE),
+        Row("shown", "clear", None, IDLE),
+        Row("shown", "tick", is_open_again, IDLE, say_open),
+        Row("shown", "reversed", None, "last.shown", keep_transaction),
+        Row("shown", "unresolved", None, "last.shown", keep_transaction),
+    ),
+)

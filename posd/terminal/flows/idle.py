@@ -1,0 +1,126 @@
+"""Idle: who the merchant is, what may be done now, and the state of the terminal in the last row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from devices import columns as grid
+from posd.core.events import TransactionEnded
+from posd.terminal.exchange import BLOCKED, keep_transaction
+from posd.terminal.fields import add_amount_digit, say_unreadable, take_card
+from posd.terminal.flows.sign_in import start_sign_in
+from posd.terminal.machine import STAY, Flow, Row, Step
+from posd.terminal.screens import Screen
+
+if TYPE_CHECKING:
+    from posd.terminal.dialogue import Dialogue
+
+NOTICE_SECONDS: Final = 5.0
+_STATUS_COLUMNS: Final = 16
+
+
+def is_closed(dialogue: Dialogue, _event: object) -> bool:
+    """May no financial request start now?"""
+    return dialogue.money.refusal() is not None
+
+
+def keep_closed(dialogue: Dialogue, _event: object) -> None:
+    dialogue.form.refusal = str(dialogue.money.refusal() or "")
+
+
+def is_signed_off(dialogue: Dialogue, _event: object) -> bool:
+    return not dialogue.money.signed_in
+
+
+def is_unseen(dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.ledger.transactions.last_unacknowledged() is not None
+
+
+def show_unseen(dialogue: Dialogue, _event: object) -> None:
+    record = dialogue.ledger.transactions.last_unacknowledged()
+    assert record is not None
+    dialogue.form.transaction = record.id
+    dialogue.form.old_slips = True
+
+
+def has_fault_slip(dialogue: Dialogue, event: TransactionEnded) -> bool:
+    return bool(dialogue.ledger.print_jobs.waiting(event.transaction))
+
+
+def notice_seconds(dialogue: Dialogue) -> float:
+    """Idle waits for ever; only an answer on it goes away."""
+    return NOTICE_SECONDS if dialogue.notice else 0.0
+
+
+# --- the screen -----------------------------------------------------------------------------------
+
+
+def screen(dialogue: Dialogue) -> Screen:
+    prompt = "line.idle" if dialogue.money.signed_in else "line.idle_signed_off"
+    first, second = _two_rows(status_words(dialogue))
+    name = grid.fit(dialogue.configuration.terminal.merchant_name, _columns(dialogue))
+    return Screen(name, (dialogue.text(prompt), second), first)
+
+
+def status_words(dialogue: Dialogue) -> list[str]:
+    """The state of the terminal, the most important word first."""
+    money, terminal = dialogue.money, dialogue.configuration.terminal
+    words = [dialogue.text("status.signed_in" if money.signed_in else "status.signed_off")]
+    refusal = money.refusal()
+    if refusal is not None and dialogue.catalogue.has(f"status.{refusal}"):
+        words.append(dialogue.text(f"status.{refusal}"))
+    if "printer" in dialogue.devices_missing or dialogue.printer_trouble:
+        known = f"status.printer_{dialogue.printer_trouble}"
+        name = known if dialogue.catalogue.has(known) else "status.printer"
+        words.append(dialogue.text(name))
+    if "card_reader" in dialogue.devices_missing:
+        words.append(dialogue.text("status.card_reader"))
+    if money.link_trouble:
+        words.append(dialogue.text("status.link"))
+    if terminal.test_host or terminal.software_pin:
+        words.append(dialogue.text("status.test"))
+    count = dialogue.ledger.transactions.unsettled_count()
+    if count:
+        words.append(dialogue.text("status.unsettled", count=count))
+    return words
+
+
+def _two_rows(words: list[str]) -> tuple[str, str]:
+    """What fits the last row, and the rest for the row above it."""
+    for end in range(len(words), 0, -1):
+        row = " ".join(words[:end])
+        if grid.width(row) <= _STATUS_COLUMNS:
+            return row, grid.fit(" ".join(words[end:]), _STATUS_COLUMNS)
+    return grid.fit(words[0], _STATUS_COLUMNS), grid.fit(" ".join(words[1:]), _STATUS_COLUMNS)
+
+
+def _columns(dialogue: Dialogue) -> int:
+    display = dialogue.configuration.devices.display
+    return display.columns if display else _STATUS_COLUMNS
+
+
+FLOW = Flow(
+    "idle",
+    (Step("ready", screen, notice_seconds, help="idle"),),
+    (
+        Row("ready", "power_up", is_unseen, "last.shown", show_unseen),
+        Row("ready", "digit", is_closed, BLOCKED, keep_closed),
+        Row("ready", "digit", None, "sale.amount", add_amount_digit),
+        Row("ready", "card", is_closed, BLOCKED, keep_closed),
+        Row("ready", "card", None, "sale.amount", take_card),
+        Row("ready", "card_unreadable", None, STAY, say_unreadable),
+        Row("ready", "confirm", is_signed_off, "sign_in.waiting", start_sign_in),
+        Row("ready", "confirm", None, "menu.main"),
+        Row("ready", "up", None, "menu.main"),
+        Row("ready", "down", None, "menu.main"),
+        Row("ready", "cancel", None, STAY),
+        Row("ready", "clear", None, STAY),
+        Row("ready", "timeout", None, STAY),
+        # what ends while nobody is at the terminal is shown, and its slip is offered
+        Row("ready", "approved", None, "last.shown", keep_transaction),
+        Row("ready", "reversed", None, "last.shown", keep_transaction),
+        # every failed try reports it again: the last row says so, and a fault slip is worth a screen
+        Row("ready", "reversal_pending", has_fault_slip, "last.shown", keep_transaction),
+        Row("ready", "unresolved", None, "last.shown", keep_transaction),
+    ),
+)

@@ -1,0 +1,64 @@
+"""What became of a transaction that ended while nobody was there: 上笔 123.45 成功, and its slip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from posd.ledger.records import IN_DOUBT
+from posd.terminal.exchange import (
+    SLIPS,
+    acknowledge,
+    is_ours,
+    response_text,
+    shown_record,
+    some_slip_waits,
+)
+from posd.terminal.machine import IDLE, STAY, Flow, Row, Step
+from posd.terminal.screens import Screen
+from posd.texts import amount_text
+
+if TYPE_CHECKING:
+    from posd.terminal.dialogue import Dialogue
+
+ENDED: Final = ("reversed", "unresolved", "reversal_pending", "approved")
+
+
+def screen(dialogue: Dialogue) -> Screen:
+    record = shown_record(dialogue)
+    body = [dialogue.text(f"line.last_{record.state}")]
+    if record.response_code and record.state == "declined":
+        body.append(response_text(dialogue, record))
+    else:
+        body.append(dialogue.text(f"line.kind_{record.kind}", voucher=record.stan))
+    prints = some_slip_waits(dialogue, None)
+    return Screen(
+        dialogue.text("title.last", amount=amount_text(record.amount)),
+        tuple(body),
+        dialogue.text("hint.confirm_print" if prints else "hint.confirm"),
+    )
+
+
+def mark_as_copies(dialogue: Dialogue, _event: object) -> None:
+    """After a restart nobody knows what of these slips came out before."""
+    dialogue.form.perhaps_printed = dialogue.form.old_slips
+
+
+def is_over(dialogue: Dialogue, _event: object) -> bool:
+    return shown_record(dialogue).state not in IN_DOUBT
+
+
+FLOW = Flow(
+    "last",
+    (Step("shown", screen, returns=False, help="last"),),
+    (
+        Row("shown", "confirm", some_slip_waits, SLIPS, mark_as_copies),
+        Row("shown", "confirm", is_over, IDLE, acknowledge),
+        Row("shown", "confirm", None, IDLE),
+        Row("shown", "cancel", some_slip_waits, IDLE),
+        Row("shown", "cancel", is_over, IDLE, acknowledge),
+        Row("shown", "cancel", None, IDLE),
+        Row("shown", "clear", None, IDLE),
+        # the screen reads the ledger: it says what is so now
+        *(Row("shown", event, is_ours, STAY) for event in ENDED),
+    ),
+)

@@ -1,0 +1,43 @@
+"""The menu: what there is is data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from posd.receipts import VERSION
+from posd.terminal.choices import Item, choice
+from posd.terminal.flows.sign_in import start_sign_in, start_sign_off
+from posd.terminal.machine import Part, Step, assemble, result_seconds
+from posd.terminal.screens import Screen
+
+if TYPE_CHECKING:
+    from posd.terminal.dialogue import Dialogue
+
+MENUS: Final[dict[str, tuple[Item, ...]]] = {
+    "main": (
+        Item("1", "menu.void", "void.password"),
+        Item("9", "menu.manage", "manage"),
+    ),
+    "manage": (
+        Item("1", "menu.sign_in", "sign_in.waiting", start_sign_in),
+        Item("2", "menu.sign_off", "sign_in.leaving", start_sign_off),
+        Item("8", "menu.version", "version"),
+    ),
+}
+"""Every menu by the name of its step, its first item at the top."""
+
+
+def version_screen(dialogue: Dialogue) -> Screen:
+    terminal = dialogue.configuration.terminal
+    return Screen(
+        dialogue.text("title.version", version=VERSION),
+        (dialogue.text("line.terminal", terminal=terminal.terminal_id), terminal.merchant_id),
+        dialogue.text("hint.cancel"),
+    )
+
+
+FLOW = assemble(
+    "menu",
+    *(choice(menu, f"title.menu_{menu}", items, help="menu") for menu, items in MENUS.items()),
+    Part((Step("version", version_screen, result_seconds, help="version"),), ()),
+)

@@ -1,0 +1,154 @@
+"""Printing, shared by every flow: each waiting slip of a transaction, torn off one by one.
+
+The last one done is one commit: the print jobs are done and the clerk has seen the outcome.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from posd import receipts
+from posd.core.events import KeyPressed, PrintEnded
+from posd.ledger.records import State
+from posd.terminal.exchange import shown_record
+from posd.terminal.machine import (
+    IDLE,
+    STAY,
+    Flow,
+    Row,
+    Step,
+    no_time_out,
+    prompt_seconds,
+)
+from posd.terminal.screens import Screen
+
+if TYPE_CHECKING:
+    from posd.terminal.dialogue import Dialogue
+
+
+def print_next(dialogue: Dialogue) -> None:
+    """Hand the first slip that is left to the printer; nothing left is the end."""
+    form = dialogue.form
+    if not form.jobs and not form.printed:
+        form.jobs = dialogue.ledger.print_jobs.waiting(form.transaction)
+    if not form.jobs:
+        dialogue.next()
+        return
+    job = form.jobs[0]
+    slip = receipts.as_duplicate(job.slip) if form.perhaps_printed else job.slip
+    dialogue.ports.printer.print(job.id, slip)
+
+
+def more_is_to_print(dialogue: Dialogue, _event: PrintEnded) -> bool:
+    return len(dialogue.form.jobs) > 1
+
+
+def take_printed(dialogue: Dialogue, _event: object) -> None:
+    form = dialogue.form
+    form.printed.append(form.jobs.pop(0).id)
+    form.perhaps_printed = form.old_slips
+
+
+def finish(dialogue: Dialogue, _event: object) -> None:
+    """Everything is on paper, or the clerk wants no more of it."""
+    form, ledger = dialogue.form, dialogue.ledger
+    done = [*form.printed, *(job.id for job in form.jobs)]
+    with ledger.commit("slips_done"):
+        ledger.print_jobs.done(*done)
+        if form.transaction is not None and _is_over(dialogue):
+            ledger.transactions.acknowledge(form.transaction)
+
+
+def finish_last(dialogue: Dialogue, event: PrintEnded) -> None:
+    take_printed(dialogue, event)
+    finish(dialogue, event)
+
+
+def _is_over(dialogue: Dialogue) -> bool:
+    """Is there an outcome to acknowledge? A fault slip is printed while there is none yet."""
+    return shown_record(dialogue).state is not State.REVERSING
+
+
+def note_trouble(dialogue: Dialogue, event: PrintEnded) -> None:
+    form = dialogue.form
+    form.printer_reason = event.reason
+    form.perhaps_printed = form.perhaps_printed or event.perhaps_complete
+
+
+def say_printing(dialogue: Dialogue, _event: KeyPressed) -> None:
+    dialogue.say("say.printing")
+
+
+def say_slip_waits(dialogue: Dialogue, _event: object) -> None:
+    dialogue.say("say.slip_waits")
+
+
+def tear_seconds(dialogue: Dialogue) -> float:
+    return dialogue.configuration.timeouts.tear_seconds
+
+
+# --- screens --------------------------------------------------------------------------------------
+
+
+def headline(dialogue: Dialogue) -> str:
+    """How the transaction ended, over everything that is printed about it."""
+    return dialogue.text(f"title.outcome_{shown_record(dialogue).state}")
+
+
+def _details(dialogue: Dialogue) -> str:
+    record = shown_record(dialogue)
+    if record.authorisation_code:
+        return dialogue.text("line.authorisation", code=record.authorisation_code)
+    return dialogue.text("line.voucher", voucher=record.stan)
+
+
+def printing_screen(dialogue: Dialogue) -> Screen:
+    jobs = dialogue.form.jobs
+    copy = dialogue.text(f"copy.{jobs[0].copy}") if jobs else ""
+    return Screen(headline(dialogue), (_details(dialogue), copy), dialogue.text("hint.printing"))
+
+
+def tear_screen(dialogue: Dialogue) -> Screen:
+    return Screen(headline(dialogue), (_details(dialogue),), dialogue.text("hint.tear_off"))
+
+
+def trouble_screen(dialogue: Dialogue) -> Screen:
+    known = f"line.printer_{dialogue.form.printer_reason}"
+    reason = dialogue.text(known if dialogue.catalogue.has(known) else "line.printer_failed")
+    return Screen(
+        headline(dialogue),
+        (reason, dialogue.text("line.slip_is_kept")),
+        dialogue.text("hint.print_again"),
+    )
+
+
+FLOW = Flow(
+    "slip",
+    (
+        Step(
+            "printing",
+            printing_screen,
+            no_time_out,
+            returns=False,
+            opens=print_next,
+            help="printing",
+        ),
+        Step("tear", tear_screen, tear_seconds, returns=False, help="tear"),
+        Step("trouble", trouble_screen, prompt_seconds, returns=False, help="trouble"),
+    ),
+    (
+        Row("printing", "printed", more_is_to_print, "tear", take_printed),
+        Row("printing", "printed", None, IDLE, finish_last),
+        Row("printing", "print_failed", None, "trouble", note_trouble),
+        Row("printing", "next", None, IDLE, finish),
+        Row("printing", "cancel", None, STAY, say_printing),
+        Row("printing", "confirm", None, STAY, say_printing),
+        Row("printing", "timeout", None, STAY),
+        Row("tear", "confirm", None, "printing"),
+        Row("tear", "timeout", None, "printing"),
+        Row("tear", "cancel", None, IDLE, finish),
+        Row("trouble", "confirm", None, "printing"),
+        Row("trouble", "cancel", None, IDLE, say_slip_waits),
+        Row("trouble", "timeout", None, IDLE, say_slip_waits),
+    ),
+)

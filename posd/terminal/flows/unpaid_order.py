@@ -1,0 +1,111 @@
+"""An order that was never paid: shown, and cancelled here with a reason. Nothing is sent.
+
+Part of the void: clerks cancel by the number on the customer's slip, whatever lies behind it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from posd.core.events import KeyPressed
+from posd.ledger.records import OrderRecord, OrderState
+from posd.terminal.choices import Item, choice
+from posd.terminal.machine import IDLE, STAY, Part, Row, Step
+from posd.terminal.screens import Screen
+from posd.texts import amount_text
+
+if TYPE_CHECKING:
+    from posd.terminal.dialogue import Dialogue
+
+REASONS: Final = ("1", "2", "3", "4", "5")
+"""Digits of the reasons; their words are `menu.reason_<digit>`, and the ledger keeps the digit."""
+
+
+def reason_choice(step: str) -> Part:
+    """Asks why; the event "next" follows in the same step."""
+    items = (
+        Item(digit, f"menu.reason_{digit}", STAY, partial(take_reason, digit)) for digit in REASONS
+    )
+    return choice(step, "title.reason", tuple(items), help="reason")
+
+
+def take_reason(digit: str, dialogue: Dialogue, _event: object) -> None:
+    dialogue.form.reason = digit
+    dialogue.next()
+
+
+def order_of(dialogue: Dialogue) -> OrderRecord | None:
+    """The order that the typed number names: its own, or that of an attempt to pay it."""
+    ledger = dialogue.ledger
+    if not dialogue.form.number:
+        return None
+    number = dialogue.form.number.zfill(6)
+    order = ledger.orders.by_number(number)
+    attempt = ledger.transactions.by_stan(number)
+    if order is None and attempt is not None and attempt.order is not None:
+        order = ledger.orders.get(attempt.order)
+    return order
+
+
+def names_unpaid_order(dialogue: Dialogue, _event: KeyPressed) -> bool:
+    """Is it an order that can be cancelled, because no attempt to pay it may have succeeded?"""
+    order = order_of(dialogue)
+    return (
+        order is not None
+        and order.state is OrderState.UNPAID
+        and not dialogue.ledger.orders.has_attempt_in_doubt(order.id)
+    )
+
+
+def take_order(dialogue: Dialogue, _event: KeyPressed) -> None:
+    order = order_of(dialogue)
+    assert order is not None
+    form = dialogue.form
+    form.order, form.order_number, form.amount = order.id, order.number, order.amount
+
+
+def screen(dialogue: Dialogue) -> Screen:
+    form = dialogue.form
+    return Screen(
+        dialogue.text("title.unpaid_order"),
+        (
+            dialogue.text("line.order", voucher=form.order_number),
+            dialogue.text("line.amount", amount=amount_text(form.amount)),
+        ),
+        dialogue.text("hint.confirm_cancel_order"),
+    )
+
+
+def cancel_for_reason(dialogue: Dialogue, _event: object) -> None:
+    form = dialogue.form
+    cancel_order(dialogue, form.reason, form.supervisor)
+
+
+def cancel_order(dialogue: Dialogue, reason: str, supervisor: str = "") -> None:
+    """Close the form's order, with who and why; only while it is still unpaid."""
+    form, ledger = dialogue.form, dialogue.ledger
+    assert form.order is not None
+    who, now = dialogue.money.operator, ledger.now()
+    details = {
+        "order": form.order_number,
+        "amount": form.amount,
+        "reason": reason,
+        "supervisor": supervisor,
+    }
+    with ledger.commit("order_cancelled"):
+        unpaid, cancelled = OrderState.UNPAID, OrderState.CANCELLED
+        if ledger.orders.move(form.order, unpaid, cancelled, now, who, reason):
+            ledger.audit.add(now, who, "order_cancelled", details)
+    dialogue.say("say.order_cancelled", voucher=form.order_number)
+
+
+_REASONS = reason_choice("order_reason")
+UNPAID_ORDER = Part(
+    (Step("order", screen, help="order"), *_REASONS.steps),
+    (
+        Row("order", "confirm", None, "order_reason"),
+        *_REASONS.rows,
+        Row("order_reason", "next", None, IDLE, cancel_for_reason),
+    ),
+)

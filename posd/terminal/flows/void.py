@@ -1,0 +1,215 @@
+"""撤销: the supervisor's password, the original, its card, the host; or an unpaid order, cancelled here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from posd.core.events import CardSwiped, KeyPressed, PinEntered
+from posd.ledger.ledger import moment
+from posd.ledger.records import IN_DOUBT, OrderState, State, TransactionRecord
+from posd.terminal.exchange import exchange
+from posd.terminal.fields import (
+    card_and_pin,
+    software_pin,
+    supervisor_password,
+    voucher_rows,
+)
+from posd.terminal.flows.unpaid_order import (
+    UNPAID_ORDER,
+    names_unpaid_order,
+    order_of,
+    reason_choice,
+    take_order,
+)
+from posd.terminal.machine import STAY, Part, Row, Step, assemble
+from posd.terminal.screens import Screen
+from posd.texts import amount_text
+from protocol.transactions import SALE
+
+if TYPE_CHECKING:
+    from posd.terminal.dialogue import Dialogue
+
+
+def title(dialogue: Dialogue) -> str:
+    original = dialogue.form.original
+    amount = amount_text(original.amount) if original else ""
+    return dialogue.text("title.void", amount=amount)
+
+
+# --- the voucher number ---------------------------------------------------------------------------
+
+
+def voucher_screen(dialogue: Dialogue) -> Screen:
+    return Screen(
+        dialogue.text("title.void_voucher"),
+        (dialogue.text("line.voucher_number"), dialogue.form.number),
+        dialogue.text("hint.empty_is_last"),
+    )
+
+
+def original_of(dialogue: Dialogue) -> TransactionRecord | None:
+    """What the typed number names: a transaction, or the one that paid the order of this number."""
+    transactions, number = dialogue.ledger.transactions, dialogue.form.number
+    if not number:
+        return transactions.last(SALE.name)
+    found = transactions.by_stan(number.zfill(6))
+    order = order_of(dialogue)
+    if order is None or (found is not None and found.state in {State.APPROVED, State.VOIDED}):
+        return found
+    attempts = transactions.in_states(*IN_DOUBT, State.APPROVED, State.VOIDED)
+    return next((each for each in reversed(attempts) if each.order == order.id), None)
+
+
+def refusal_of(dialogue: Dialogue) -> str:
+    """Which text says why this original cannot be voided; "" when it can."""
+    original = original_of(dialogue)
+    if original is None:
+        order = order_of(dialogue)
+        if order is not None and order.state is OrderState.CANCELLED:
+            return "say.void_order_cancelled"
+        return "say.void_no_voucher" if dialogue.form.number else "say.void_no_sale"
+    if original.kind != SALE.name:
+        return "say.void_not_a_sale"
+    return _refusal_of_state(dialogue, original)
+
+
+def _refusal_of_state(dialogue: Dialogue, original: TransactionRecord) -> str:
+    if original.state in IN_DOUBT:
+        return "say.void_in_doubt"
+    if original.state is State.VOIDED:
+        return "say.void_voided"
+    if original.state is not State.APPROVED:
+        return "say.void_not_approved"
+    if original.batch != dialogue.ledger.counters.open_batch:
+        return "say.void_settled"
+    if dialogue.ledger.transactions.locked_by(original.id) is not None:
+        return "say.void_locked"
+    return ""
+
+
+def is_refused(dialogue: Dialogue, _event: KeyPressed) -> bool:
+    return refusal_of(dialogue) != ""
+
+
+def say_refusal(dialogue: Dialogue, _event: KeyPressed) -> None:
+    dialogue.say(refusal_of(dialogue))
+
+
+def take_original(dialogue: Dialogue, _event: KeyPressed) -> None:
+    original = original_of(dialogue)
+    assert original is not None
+    dialogue.form.original, dialogue.form.amount = original, original.amount
+
+
+# --- the original is shown ------------------------------------------------------------------------
+
+
+def shown_screen(dialogue: Dialogue) -> Screen:
+    original = dialogue.form.original
+    assert original is not None
+    when = moment(original.created_at).strftime("%m-%d %H:%M")
+    return Screen(
+        dialogue.text("title.original", voucher=original.stan),
+        (
+            _short(original.masked_card),
+            dialogue.text("line.amount", amount=amount_text(original.amount)),
+            when,
+        ),
+        dialogue.text("hint.confirm_void"),
+    )
+
+
+def _short(masked_card: str) -> str:
+    """First 6 and last 4, which is as much as 16 columns hold of the longest number."""
+    return f"{masked_card[:6]}****{masked_card[-4:]}"
+
+
+def asks_reason(dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.configuration.void.ask_reason
+
+
+def asks_card(dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.configuration.void.ask_card
+
+
+def asks_pin(dialogue: Dialogue, _event: object) -> bool:
+    return void_pin(dialogue) and dialogue.money.pin_key is not None
+
+
+def void_pin(dialogue: Dialogue) -> bool:
+    return dialogue.configuration.void.ask_pin and software_pin(dialogue)
+
+
+def is_other_card(dialogue: Dialogue, event: CardSwiped) -> bool:
+    """Compared whole while the number is kept, else by its first 6 and last 4."""
+    original = dialogue.form.original
+    assert original is not None
+    try:
+        pan, _ = dialogue.ledger.transactions.card(original.id)
+    except KeyError:
+        return event.track2.pan.masked != original.masked_card
+    return event.track2.pan != pan
+
+
+def say_other_card(dialogue: Dialogue, _event: CardSwiped) -> None:
+    original = dialogue.form.original
+    assert original is not None
+    dialogue.say("say.void_other_card", card=_short(original.masked_card))
+
+
+def forget_original(dialogue: Dialogue, _event: object) -> None:
+    dialogue.form.original = None
+
+
+def send(dialogue: Dialogue, event: object) -> None:
+    form = dialogue.form
+    assert form.original is not None
+    pin_block = event.pin_block if isinstance(event, PinEntered) else None
+    if form.reason:
+        note_reason(dialogue)
+    dialogue.money.void(form.original.id, form.card, pin_block, form.supervisor)
+
+
+def note_reason(dialogue: Dialogue) -> None:
+    form, ledger = dialogue.form, dialogue.ledger
+    assert form.original is not None
+    details = {"original": form.original.stan, "reason": form.reason}
+    with ledger.commit("void_reason"):
+        ledger.audit.add(ledger.now(), form.supervisor, "void_reason", details)
+
+
+VOUCHER = Part(
+    (Step("voucher", voucher_screen, help="voucher"), Step("shown", shown_screen, help="original")),
+    (
+        *voucher_rows("voucher"),
+        Row("voucher", "confirm", names_unpaid_order, "order", take_order),
+        Row("voucher", "confirm", is_refused, STAY, say_refusal),
+        Row("voucher", "confirm", None, "shown", take_original),
+        Row("shown", "confirm", asks_reason, "reason"),
+        Row("shown", "confirm", asks_card, "card"),
+        Row("shown", "confirm", asks_pin, "pin"),
+        Row("shown", "confirm", None, "waiting", send),
+        Row("reason", "next", asks_card, "card"),
+        Row("reason", "next", asks_pin, "pin"),
+        Row("reason", "next", None, "waiting", send),
+    ),
+)
+
+CARD = card_and_pin(
+    title,
+    send,
+    "waiting",
+    pin_setting=void_pin,
+    before=(Row("card", "card", is_other_card, STAY, say_other_card),),
+)
+
+FLOW = assemble(
+    "void",
+    supervisor_password("voucher"),
+    VOUCHER,
+    reason_choice("reason"),
+    CARD,
+    exchange(title, "void", "voucher", forget_original),
+    UNPAID_ORDER,
+    before="menu.main",
+)

@@ -1,0 +1,43 @@
+"""What the clerk has typed and chosen since idle, and what the flow knows about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from posd.core.events import Phase
+from posd.ledger.records import PrintJob, TransactionRecord
+from posd.money.requests import SwipedCard
+
+
+@dataclass(slots=True)
+class Form:
+    """One form a walk through the dialogue; idle begins a new one. Amounts in fen.
+
+    A PIN, a password or a PIN block is never in it, only how many characters were typed.
+    """
+
+    amount: int = 0
+    number: str = ""  # digits of a voucher number, as typed
+    card: SwipedCard | None = None
+    secret_length: int = 0
+    selected: int = 0  # the row chosen in a list
+    reason: str = ""  # why an order is cancelled or a sale voided, a key of its list
+    supervisor: str = ""  # whose password was right, 2 digits
+
+    order: int | None = None
+    order_number: str = ""
+    original: TransactionRecord | None = None
+    attempted: bool = False  # a request for the order was made
+    similar: str = ""  # voucher number of an approved sale of the same card and amount
+
+    transaction: int | None = None  # the request on its way, or the one that is shown
+    phase: Phase | None = None
+    deadline: float = 0.0  # monotonic; when the phase gives up
+    refusal: str = ""  # a Refusal's value
+    code: str = ""  # an error code, or element 39 of a refused sign-in
+
+    jobs: list[PrintJob] = field(default_factory=list)  # still to be printed, in order
+    printed: list[int] = field(default_factory=list)  # jobs that came out whole
+    perhaps_printed: bool = False  # the next slip may already lie on paper: it is marked
+    old_slips: bool = False  # all of them may: they waited through a restart
+    printer_reason: str = ""

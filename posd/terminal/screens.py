@@ -1,0 +1,90 @@
+"""From what a step wants to say to rows that fit: the one place where a picture is laid out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from devices import columns as grid
+from devices.display import Picture
+
+_ROOMY = 8  # lines from which a blank row sets the title off
+_MORE_BELOW, _MORE_ABOVE = "▼", "▲"
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A title, a body and a hint.
+
+    The body wraps, and scrolls when it is longer than its room. selected is the index of the body
+    row that is shown in reverse; it is always in view (a body with a selection does not wrap).
+    """
+
+    title: str
+    body: tuple[str, ...] = ()
+    hint: str = ""
+    selected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """A picture; how far the body can be scrolled; what was cut off because it did not fit."""
+
+    picture: Picture
+    last_offset: int
+    cut: tuple[str, ...]
+
+
+def lay_out(screen: Screen, notice: str, offset: int, columns: int, lines: int) -> LaidOut:
+    """Title, body from its row `offset`, and at the bottom the notice, else the hint."""
+    cut: list[str] = []
+    gap = 1 if lines >= _ROOMY else 0
+    bottom = _bottom(notice or screen.hint, columns, lines, cut)
+    room = lines - 1 - gap - len(bottom)
+    body = _body(screen, columns, cut)
+    last = max(0, len(body) - room)
+    offset = min(max(0, offset), last)
+    if screen.selected is not None:
+        offset = min(max(offset, screen.selected - room + 1), screen.selected)
+    if notice and not offset:
+        last = 0  # what an answer covers comes back with the next key
+    title = _title(screen.title, offset, last, columns, cut)
+    shown = body[offset : offset + room]
+    rows = [title, *[""] * gap, *shown, *[""] * (room - len(shown)), *bottom]
+    reverse = None if screen.selected is None else 1 + gap + screen.selected - offset
+    picture = Picture(tuple(rows), columns, lines, reverse=reverse)
+    return LaidOut(picture, last, tuple(cut))
+
+
+def page(text: str, columns: int, lines: int) -> LaidOut:
+    """One text over the whole screen."""
+    rows = grid.wrap(grid.printable(text), columns)
+    return LaidOut(Picture(tuple(rows[:lines]), columns, lines), 0, tuple(rows[lines:]))
+
+
+def _bottom(text: str, columns: int, lines: int, cut: list[str]) -> list[str]:
+    if not text:
+        return []
+    rows = grid.wrap(grid.printable(text), columns)
+    most = lines // 2
+    cut.extend(rows[most:])
+    return rows[:most]
+
+
+def _body(screen: Screen, columns: int, cut: list[str]) -> list[str]:
+    texts = [grid.printable(text) for text in screen.body]
+    if screen.selected is None:
+        return [row for text in texts for row in grid.wrap(text, columns)]
+    cut.extend(text for text in texts if grid.width(text) > columns)
+    return [grid.fit(text, columns) for text in texts]
+
+
+def _title(text: str, offset: int, last: int, columns: int, cut: list[str]) -> str:
+    """The title in the middle; at its right end whether the body goes on above or below."""
+    text = grid.printable(text)
+    marks = (_MORE_ABOVE if offset else "") + (_MORE_BELOW if offset < last else "")
+    free = columns - grid.width(marks)
+    if grid.width(text) > columns:
+        cut.append(text)
+    if not marks:
+        return grid.centre(text, columns).rstrip()
+    return grid.pad(grid.fit(text, free), free) + marks
