@@ -27,8 +27,9 @@ _DIGITS = re.compile(r"\d{13,}")
 _GROUPS = re.compile(r"\d+(?:[ -]\d+)+")
 _SHORTEST, _LONGEST = 13, 19
 _OUR_PACKAGES = ("posd", "protocol", "devices")
-# Their texts name files, system calls and columns; those of ValueError and KeyError hold the value.
-_TEXT_IS_SAFE = (OSError, sqlite3.Error)
+# Their texts name files, columns, types and attributes; those of ValueError and KeyError hold the
+# value itself.
+_TEXT_IS_SAFE = (OSError, sqlite3.Error, TypeError, AttributeError, NameError, ImportError)
 _DEEPEST = 6
 _Event = MutableMapping[str, Any]
 

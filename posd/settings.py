@@ -21,7 +21,11 @@ HexDigest = Annotated[
     Meta(pattern=r"^[0-9A-Fa-f]{64}\Z", description="64 hex digits (sha-256 of the certificate)"),
 ]
 Port = Annotated[
-    str, Meta(pattern=r"^[^\x00-\x1f]+\Z", description="a device path or socket://host:port")
+    str,
+    Meta(
+        pattern=r"^(socket://[^\s/]+:[0-9]{1,5}|(?!.*://)[^\x00-\x1f]+)\Z",
+        description="a device path or socket://host:port",
+    ),
 ]
 Printable = r"^[^\x00-\x1f\x7f]"
 
@@ -160,7 +164,7 @@ class SerialSettings(Section, frozen=True, kw_only=True):
     """One serial line: a stable device name, or socket://host:port of a plain TCP serial server."""
 
     port: Port
-    speed: Annotated[int, Meta(ge=50, le=4_000_000)] = 9600
+    speed: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400] = 9600
     parity: Literal["none", "even", "odd"] = "none"
     flow_control: Literal["none", "rts_cts", "xon_xoff"] = "none"
 
@@ -184,9 +188,13 @@ class PrinterSettings(SerialSettings, frozen=True, kw_only=True):
 
 
 class CardReaderSettings(SerialSettings, frozen=True, kw_only=True):
-    """A magnetic stripe reader: bare sentinels and line end, or STX ... ETX with LRC."""
+    """A magnetic stripe reader: bare sentinels and line end, or STX ... ETX and a check byte.
+
+    with_lrc: the reader sends each track's own LRC character too.
+    """
 
     framing: Literal["sentinels", "stx"] = "sentinels"
+    with_lrc: bool = False
 
 
 class DeviceSettings(Section, frozen=True, kw_only=True):

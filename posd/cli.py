@@ -1,0 +1,126 @@
+"""`posd`: the command line. A user's mistake is one line on standard error, never a traceback.
+
+Imports are made by the command that needs them: the daemon starts without the demo and the tools.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from posd.preflight import StartError
+
+DONE: Final = 0
+UNUSABLE: Final = 2  # the configuration, or a second daemon: starting again changes nothing
+INTERRUPTED: Final = 130
+_MESSAGE_TOOL: Final = {
+    "decode": "show an ISO 8583 message, field by field",
+    "encode": "make an ISO 8583 message",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser(words[0] if words else "").parse_args(words)
+    try:
+        return int(options.call(options))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough. Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="posd", description="A payment terminal daemon.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="run the terminal", description=_run.__doc__)
+    run.add_argument("--config", type=Path, required=True, metavar="FILE", help="posd.toml")
+    run.set_defaults(call=_run)
+
+    check = commands.add_parser(
+        "check-config", help="check a configuration file", description=_check_config.__doc__
+    )
+    check.add_argument("file", type=Path, metavar="FILE", help="posd.toml")
+    check.set_defaults(call=_check_config)
+
+    demo = commands.add_parser("demo", help="a terminal to try, with an acquirer of its own")
+    if command == "demo":
+        from posd.testing import demo as demonstration
+
+        demonstration.add_arguments(demo)
+        demo.set_defaults(call=demonstration.run)
+
+    if command in _MESSAGE_TOOL:
+        from posd import message_tool
+
+        message_tool.add_commands(commands)
+    else:
+        for name, text in _MESSAGE_TOOL.items():
+            commands.add_parser(name, help=text)
+
+    version = commands.add_parser("version", help="show the version")
+    version.set_defaults(call=_version)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run the terminal until SIGTERM. Exit codes: 0 ended as told, 1 failed, 2 cannot start so."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Nothing is open yet. The daemon takes over when it is loaded.
+        signal.signal(number, lambda _number, _frame: os._exit(DONE))
+    from posd.config import ConfigurationError, load
+    from posd.preflight import StartError
+
+    try:
+        configuration = load(options.config)
+        from posd import daemon
+
+        return daemon.run(configuration)
+    except ConfigurationError as error:
+        return _complain(str(error))
+    except StartError as error:
+        return _complain(_located(options.config, error))
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    """Say what would keep the terminal from starting with this file, in one line."""
+    from posd.config import ConfigurationError, load
+    from posd.preflight import StartError, check
+
+    try:
+        check(load(options.file))
+    except ConfigurationError as error:
+        return _complain(str(error))
+    except StartError as error:
+        return _complain(_located(options.file, error))
+    sys.stdout.write(f"{options.file}: the terminal can start with this configuration\n")
+    return DONE
+
+
+def _version(_options: argparse.Namespace) -> int:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        sys.stdout.write(f"posd {version('posd')}\n")
+    except PackageNotFoundError:
+        sys.stdout.write("posd, run from a source tree that is not installed\n")
+    return DONE
+
+
+def _located(file: Path, error: StartError) -> str:
+    return f"{file.absolute()}: {error}"
+
+
+def _complain(text: str) -> int:
+    sys.stderr.write(f"{text}\n")
+    return UNUSABLE

@@ -1,0 +1,208 @@
+"""The process: which edge is wired to which port, how it starts and ends. No rules of any kind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from posd import log
+from posd.core.core import Core
+from posd.core.events import Event
+from posd.core.ports import Ports
+from posd.edges import Devices, LoopTimers, SystemClock, system_random
+from posd.host.connection import HostConnection
+from posd.keys import Keys
+from posd.ledger.errors import LedgerError, LedgerInUse, LedgerTooNew
+from posd.ledger.ledger import Ledger
+from posd.pin_entry import SecretPrompt, check_off_the_loop, settle_on_loop
+from posd.preflight import StartError, check_ports, load_keys, tls_context
+from posd.service_manager import ServiceManager
+from posd.settings import Configuration
+from posd.state_lock import StateLock
+
+if TYPE_CHECKING:
+    import ssl
+
+_log = structlog.get_logger()
+
+ENDED: Final = 0
+FAILED: Final = 1
+_PR_SET_DUMPABLE: Final = 4  # linux/prctl.h
+
+
+def run(configuration: Configuration) -> int:
+    """Run the terminal until it is told to end; returns the exit code.
+
+    Raises StartError when it cannot start as configured (exit code 2).
+    """
+    started = time.monotonic()  # noqa: TID251 - how long the start took, for the log
+    leave_no_core_dump()
+    log.configure(configuration.log)
+    ending = _Ending()
+    check_ports(configuration)
+    context = tls_context(configuration)
+    keys = load_keys(configuration)
+    lock = StateLock.take(configuration.terminal.state_directory)
+    clock = SystemClock()
+    try:
+        ledger = _open_ledger(configuration, keys, clock)
+        if ledger is None:
+            return FAILED
+        try:
+            terminal = _Terminal(configuration, ledger, keys, clock, context)
+            return asyncio.run(terminal.run(ending, started))
+        except Exception as error:  # noqa: BLE001 - one line in the log, and the next start decides
+            _log.critical("terminal_failed", exc_info=error)
+            return FAILED
+        finally:
+            ledger.close()
+    finally:
+        lock.release()
+
+
+def leave_no_core_dump() -> None:
+    """A crash writes no memory to disk, and no other process of the same user reads it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _open_ledger(configuration: Configuration, keys: Keys, clock: SystemClock) -> Ledger | None:
+    path = configuration.terminal.state_directory / "ledger.db"
+    try:
+        return Ledger.open(path, keys, clock, system_random)
+    except (LedgerInUse, LedgerTooNew) as error:
+        # Starting again would change nothing.
+        raise StartError("terminal.state_directory", str(error)) from None
+    except LedgerError as error:
+        _log.critical("ledger_unusable", exc_info=error)
+        return None
+
+
+class _Ending:
+    """SIGTERM and SIGINT: at any moment, before, during and after the loop, they mean exit code 0.
+
+    Not loop.add_signal_handler: it leaves the default action behind when the loop is closed, and a
+    signal in the last milliseconds would be a death by signal.
+    """
+
+    def __init__(self) -> None:
+        self._tell: Callable[[], object] | None = None
+        self._ordered = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+
+    def tell(self, call: Callable[[], None]) -> None:
+        """Call this on the running loop when the end is ordered, or has been."""
+        loop = asyncio.get_running_loop()
+        self._tell = lambda: loop.call_soon_threadsafe(call)
+        if self._ordered:
+            call()
+
+    def _signalled(self, _number: int, _frame: object) -> None:
+        self._ordered = True
+        if self._tell is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the end has begun already
+                self._tell()
+
+
+class _Terminal:
+    """One life of the terminal on the event loop."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        ledger: Ledger,
+        keys: Keys,
+        clock: SystemClock,
+        context: ssl.SSLContext | None,
+    ) -> None:
+        self._configuration = configuration
+        self._exit_code: int | None = None
+        self._over = asyncio.Event()
+        self._manager = ServiceManager(os.environ)
+        self._host = HostConnection(
+            configuration.host, configuration.dialect.frame_cap, self._deliver, context
+        )
+        self._devices = Devices(
+            configuration.devices, self._deliver, lambda key: self._prompt.press(key)
+        )
+        self._prompt = SecretPrompt(
+            self._deliver,
+            check_off_the_loop(keys.device, keys.password_cost),
+            self._devices.mask_keypad,
+            settle_on_loop,
+        )
+        ports = Ports(
+            display=self._devices,
+            printer=self._devices,
+            host=self._host,
+            timers=LoopTimers(self._deliver),
+            clock=clock,
+            random_bytes=system_random,
+            secret_entry=self._prompt,
+        )
+        self._core = Core(configuration, ledger, ports, keys)
+
+    async def run(self, ending: _Ending, started: float) -> int:
+        """Until the end is ordered or the core gives up; returns the exit code."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_callback_failed)
+        ending.tell(lambda: self._finish(ENDED))
+        self._devices.start()
+        try:
+            self._core.start()
+            self._look_after_core()
+            if self._exit_code is None:
+                plain = "" if self._configuration.host.tls else ", plain TCP to the host"
+                self._manager.ready(f"running{plain}")
+                seconds = round(loop.time() - started, 3)
+                _log.info("ready", seconds=seconds, tls=self._configuration.host.tls)
+                self._feed_watchdog()
+            await self._over.wait()
+        finally:
+            self._manager.stopping()
+            await asyncio.gather(self._host.end(), self._devices.stop())
+            self._manager.close()
+        _log.info("ended", exit_code=self._exit_code)
+        return FAILED if self._exit_code is None else self._exit_code
+
+    def _deliver(self, event: Event) -> None:
+        """Every event of every edge comes through here; none after the end."""
+        if self._exit_code is not None:
+            return
+        try:
+            self._core.handle(event)
+        except Exception as error:  # noqa: BLE001 - the core catches its own: this is beyond repair
+            _log.critical("core_failed", event_kind=type(event).__name__, exc_info=error)
+            self._finish(FAILED)
+        self._look_after_core()
+
+    def _look_after_core(self) -> None:
+        if self._core.halted is not None:
+            self._finish(FAILED)
+
+    def _finish(self, exit_code: int) -> None:
+        if self._exit_code is None:
+            self._exit_code = exit_code
+            self._over.set()
+
+    def _feed_watchdog(self) -> None:
+        """From the loop that does the work: when it hangs, the service manager ends the process."""
+        seconds = self._manager.watchdog_seconds
+        if seconds is not None and self._exit_code is None:
+            self._manager.alive()
+            asyncio.get_running_loop().call_later(seconds, self._feed_watchdog)
+
+
+def _callback_failed(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A callback of an edge raised. The context's own texts show arguments and are left out."""
+    _log.error("callback_failed", exc_info=context.get("exception"))
