@@ -337,10 +337,10 @@ class FixedHostText(Format[str]):
         raw = stream.read(self.size)
         if len(raw) != self.size:
             truncated(stream, path, f"{self.size} bytes of text", len(raw))
-        return _host_text(raw)
+        return host_text(raw)
 
     def _build(self, obj: str, stream: IO[bytes], context: Any, path: str) -> int:
-        raw = _host_text_bytes(obj, path)
+        raw = host_text_bytes(obj, path)
         if len(raw) > self.size:
             wrong_length(path, f"at most {self.size} bytes of text", len(raw))
         return stream.write(raw.ljust(self.size))
@@ -354,20 +354,22 @@ class VariableHostText(_Counted[str]):
         self.summary = f"ans {'L' * (prefix + 1)}..{maximum}, GBK"
 
     def _parse(self, stream: IO[bytes], context: Any, path: str) -> str:
-        return _host_text(self._read_octets(stream, context, path))
+        return host_text(self._read_octets(stream, context, path))
 
     def _build(self, obj: str, stream: IO[bytes], context: Any, path: str) -> int:
-        raw = _host_text_bytes(obj, path)
+        raw = host_text_bytes(obj, path)
         return self._write(stream, path, raw, len(raw), "bytes of text")
 
 
-def _host_text(raw: bytes) -> str:
+def host_text(raw: bytes) -> str:
+    """Bytes as text: GBK by the gb18030 codec with surrogateescape. Never fails."""
     if raw.isascii():  # most of it, and the GB18030 codec is slow
         return raw.decode("ascii")
     return raw.decode("gb18030", "surrogateescape")
 
 
-def _host_text_bytes(text: str | bytes, path: str) -> bytes:
+def host_text_bytes(text: str | bytes, path: str) -> bytes:
+    """The bytes of a host text; bytes stay as they are. Raises WrongType, NotEncodable."""
     if isinstance(text, bytes):
         return text
     if not isinstance(text, str):

@@ -1,9 +1,10 @@
-"""Elements 60 and 61: what every request says about itself and about an earlier transaction."""
+"""Elements 53, 60 and 61: what a request says about its PIN, itself and an earlier transaction."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from protocol.dialect import Dialect
 from protocol.layout import Characters, Layout, MayEnd
 
 
@@ -59,9 +60,41 @@ ELEMENT_61 = Layout(
 )
 
 
+@dataclass(frozen=True)
+class Element53:
+    """Element 53, part by part (dialect: section 3).
+
+    pin_form: 0 no PIN, 1 a PIN without card number, 2 with it. method: 0 single DES, 6
+    double-length 3DES, 3 or 4 SM4. tracks: 1 when tracks are encrypted.
+    """
+
+    pin_form: str
+    method: str
+    tracks: str = "0"
+    reserved: str = "0000000000000"
+
+
+ELEMENT_53 = Layout(
+    "53",
+    Element53,
+    (
+        ("pin_form", Characters(1)),
+        ("method", Characters(1)),
+        ("tracks", Characters(1)),
+        ("reserved", Characters(13)),
+    ),
+)
+
+
+def security_information(dialect: Dialect, *, pin: bool) -> str:
+    """Element 53 of a request, which goes with a PIN or a track."""
+    tracks = "1" if dialect.track_encryption else "0"
+    return ELEMENT_53.text_of(Element53("2" if pin else "0", dialect.security_method, tracks))
+
+
 def parse_60(content: str) -> Element60:
     """The parts of element 60. Raises DecodeError."""
-    return ELEMENT_60.read(content)
+    return ELEMENT_60.parts_of(content)
 
 
 def element_60(
@@ -77,7 +110,7 @@ def element_60(
 
     Raises EncodeError when a part is malformed or follows one that is left out.
     """
-    return ELEMENT_60.write_text(
+    return ELEMENT_60.text_of(
         Element60(
             kind,
             batch,
@@ -92,7 +125,7 @@ def element_60(
 
 def parse_61(content: str) -> Element61:
     """The parts of element 61. Raises DecodeError."""
-    return ELEMENT_61.read(content)
+    return ELEMENT_61.parts_of(content)
 
 
 def original_transaction(batch: str, stan: str, date: str | None = None) -> str:
@@ -100,4 +133,4 @@ def original_transaction(batch: str, stan: str, date: str | None = None) -> str:
 
     A refund has zeros for batch and STAN. Raises EncodeError.
     """
-    return ELEMENT_61.write_text(Element61(batch, stan, date))
+    return ELEMENT_61.text_of(Element61(batch, stan, date))
