@@ -122,6 +122,12 @@ def test_an_answer_cut_in_the_middle_ends_the_connection(terminal):
     assert FrameReader().feed(received) == []
 
 
+def test_what_follows_on_a_connection_that_was_cut_is_not_received(terminal):
+    both = terminal.frame(terminal.sale(96)) + terminal.frame(terminal.sale(500))
+    assert everything_received(terminal.acquirer, both)[1]
+    assert terminal.net() == 96
+
+
 def test_an_answer_twice_comes_twice(terminal):
     received, _ = everything_received(terminal.acquirer, terminal.frame(terminal.sale(88)))
     first, second = FrameReader().feed(received)

@@ -137,6 +137,35 @@ def test_a_settled_sale_can_be_refunded_but_not_voided(terminal):
     assert terminal.net() == 0
 
 
+def test_a_reversal_of_a_settled_sale_is_declined_25(terminal):
+    sale = terminal.sale(5000)
+    terminal.ask(sale)
+    terminal.ask(settlement(terminal, totals(debit=5000, debits=1)))
+    terminal.ask(upload(terminal, "0000", "207"))
+    assert terminal.ask(terminal.reversal(sale)).get(39) == "25"
+    assert terminal.net() == 5000
+
+
+def test_every_transaction_stays_with_the_settlement_that_settled_it(terminal):
+    for batch in ("000001", "000002"):
+        terminal.batch = batch
+        terminal.ask(terminal.sale(5000))
+        terminal.ask(settlement(terminal, totals(debit=5000, debits=1)))
+        terminal.ask(upload(terminal, "0000", "207"))
+    assert terminal.rows("SELECT settlement FROM transactions ORDER BY id") == [(1,), (2,)]
+    assert terminal.rows("SELECT batch, state FROM settlements ORDER BY id") == [
+        ("000001", "closed"),
+        ("000002", "closed"),
+    ]
+
+
+def test_a_sale_between_the_totals_and_the_end_belongs_to_the_next_batch(terminal):
+    terminal.ask(settlement(terminal, totals()))
+    terminal.ask(terminal.sale(5000))
+    terminal.ask(upload(terminal, "0000", "207"))
+    assert terminal.rows("SELECT settlement FROM transactions") == [(None,)]
+
+
 def test_a_settlement_before_the_sign_in_is_answered_77(unsigned):
     assert unsigned.ask(settlement(unsigned, totals())).get(39) == "77"
 
