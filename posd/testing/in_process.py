@@ -158,11 +158,15 @@ class InProcessStage:
         self.let_pass(0.0, lambda: False)
 
     def _look(self) -> None:
-        """Take notice of a core that gave up, as a process would by ending."""
-        if self.terminal is not None and self.terminal.core.halted is not None:
-            reason = self.terminal.core.halted
+        """Take notice of a core that gave up, as a process would by ending, or caught a mistake."""
+        if self.terminal is None:
+            return
+        core = self.terminal.core
+        if core.halted is not None:
             self.power_cut()
-            raise TerminalDiedError(f"the terminal halted: {reason}")
+            raise TerminalDiedError(f"the terminal halted: {core.halted}")
+        if core.faults:
+            raise StageError("an exception escaped inside the terminal; its log says which")
 
 
 class Terminal:

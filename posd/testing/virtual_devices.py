@@ -115,8 +115,7 @@ class VirtualPrinter:
 
     def _say_how_it_is(self) -> None:
         self._tell(DeviceChanged("printer", self._plugged))
-        if self._plugged:
-            self._tell(PrinterChanged(self._trouble))
+        self._tell(PrinterChanged(self._trouble))
 
     def _next(self) -> None:
         if self._printing or not self._jobs:
