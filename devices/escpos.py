@@ -15,7 +15,8 @@ from typing import Final
 from devices.slip import Cut, Line, QRCode, Slip, TextLine, set_lines
 
 PAPER_COLUMNS: Final = (32, 48)  # 58 mm and 80 mm paper, 12-dot characters at 203 dpi
-PIECE_LIMIT: Final = 1024  # bytes; a printer's smallest receive buffer is 4 KB, a line's 9600 Bd
+SENDING_LIMIT: Final = 1024  # bytes under way at a time; the smallest receive buffers are 4 KB
+PIECE_LIMIT: Final = SENDING_LIMIT - 16  # leaves room for `SEVER` and `PAPER_STATUS_IN_TURN`
 
 INITIALISE: Final = b"\x1b@"  # ESC @: settings as at power-on, the print buffer emptied
 CHINESE: Final = b"\x1c&"  # FS &: two- and four-byte characters are GB 18030

@@ -62,6 +62,7 @@ class _Job:
     number: int
     pieces: list[bytes]
     sent: int = 0
+    had_its_turn: bool = False  # the printer got to the end of the last piece sent
 
     @property
     def is_sent(self) -> bool:
@@ -96,7 +97,7 @@ class Printer:
         self._on_job = on_job
         self._on_state = on_state
         self._idle_poll_seconds = idle_poll_seconds
-        transfer_seconds = escpos.PIECE_LIMIT * _BITS_A_BYTE / settings.speed
+        transfer_seconds = escpos.SENDING_LIMIT * _BITS_A_BYTE / settings.speed
         self._piece_seconds = piece_seconds + transfer_seconds
         self.line = Line(settings, self._on_bytes, self._state_changed)
         self._parser = StatusParser()
@@ -163,7 +164,15 @@ class Printer:
         if self.line.state is LineState.ABSENT:
             self._fail("timeout" if self.line.stalled else "absent")
             return
-        self._inquiry.ask()  # `_inquired` sends the first piece, or ends the job
+        self._inquiry.ask_afresh()  # its end begins the job
+
+    def _begin(self, job: _Job) -> None:
+        """Sends the first piece, if the status just asked for allows."""
+        fault = self.status.fault if self.status is not None else "offline"
+        if fault is None:
+            self._send_piece(job)
+        else:
+            self._fail(fault)
 
     def _send_piece(self, job: _Job) -> None:
         data = job.pieces[job.sent] + escpos.PAPER_STATUS_IN_TURN
@@ -175,8 +184,10 @@ class Printer:
         self._sever = False
         self._turns_open += 1
         job.sent += 1
+        job.had_its_turn = False
         loop = asyncio.get_running_loop()
         self._stop_timers()
+        self._inquiry.forget()
         self._piece_timer = loop.call_later(self._piece_seconds, self._piece_late)
         if self._answers_in_turn:
             self._poll_later(WORKING_POLL_SECONDS)
@@ -239,8 +250,14 @@ class Printer:
         self._answers_in_turn = True
         self._turns_open = max(0, self._turns_open - 1)
         self._take(after_in_turn(self.status or PrinterStatus(), answer.byte))
-        if self._job is not None and self._job.sent and not self._turns_open:
-            self._piece_done(self._job)
+        job = self._job
+        if job is None or not job.sent or self._turns_open:
+            return
+        job.had_its_turn = True
+        if job.is_sent:
+            self._inquiry.ask_afresh()  # whether the last lines and the cut went well
+        else:
+            self._piece_done(job)
 
     def _inquired(self, status: PrinterStatus | None) -> None:
         """The end of a round of questions; None: no answer."""
@@ -253,18 +270,18 @@ class Printer:
         if job is None:
             self._poll_later(self._idle_poll_seconds)
         elif not job.sent:
-            self._send_piece(job)
-        elif self._answers_in_turn or status is None:
-            self._poll_later(WORKING_POLL_SECONDS)
-        else:
+            self._begin(job)
+        elif status is not None and (job.had_its_turn or not self._answers_in_turn):
             self._piece_done(job)
+        else:
+            self._poll_later(WORKING_POLL_SECONDS)
 
     def _take(self, status: PrinterStatus) -> None:
-        """Keeps and reports a status; a fault ends the running job."""
+        """Keeps and reports a status; a fault ends the job that is being printed."""
         if status != self.status:
             self.status = status
             asyncio.get_running_loop().call_soon(self._on_status, status)
-        if status.fault is not None and self._job is not None:
+        if status.fault is not None and self._job is not None and self._job.sent:
             self._fail(status.fault)
 
     def _poll_later(self, seconds: float) -> None:

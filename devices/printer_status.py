@@ -170,5 +170,5 @@ def from_automatic(data: bytes) -> PrinterStatus:
 
 
 def after_in_turn(status: PrinterStatus, byte: int) -> PrinterStatus:
-    """The status with the answer to GS r 1 taken in."""
-    return replace(status, paper=_paper(bool(byte & 0x0C), bool(byte & 0x03)))
+    """The status with the answer to GS r 1 taken in; a printer that gets to it is on-line."""
+    return replace(status, paper=_paper(bool(byte & 0x0C), bool(byte & 0x03)), offline=False)

@@ -62,7 +62,7 @@ class ReceiptPrinter:
         self.cutter_error = False
         self.overheated = False
         self._answer = answer
-        self._on_line = on_line
+        self.on_line = on_line
         self._buffer = bytearray()
         self._real_time = b""
         self._automatic = False
@@ -280,5 +280,5 @@ class ReceiptPrinter:
         self.paper.append(row)
         if self.lines_left is not None:
             self.lines_left = max(0, self.lines_left - 1)
-        if self._on_line is not None:
-            self._on_line(row)
+        if self.on_line is not None:
+            self.on_line(row)

@@ -90,7 +90,9 @@ def test_the_flight_recorder_keeps_no_key_around_a_pin_prompt(tmp_path: Path, un
         keypad.masked = False
         twin.type("46")  # still typing when the prompt has gone
         await until(lambda: len(keys) == 8)
-        kept = b"".join(entry.data for entry in keypad.recorder.entries() if entry.direction == "in")
+        kept = b"".join(
+            entry.data for entry in keypad.recorder.entries() if entry.direction == "in"
+        )
         assert kept == b"********"
         keypad.close()
         twin.close()

@@ -1,0 +1,377 @@
+import asyncio
+import os
+import socket
+import termios
+from pathlib import Path
+from typing import Any
+
+import pytest
+import serial
+
+from devices.line import Line, LineSettings, LineState
+from devices.simulated.pseudo_terminal import PseudoTerminal
+
+PRESENT, ABSENT = LineState.PRESENT, LineState.ABSENT
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+class Ends:
+    """A line and what it has said, and the device at its other end and what it has heard."""
+
+    def __init__(self, folder: Path, *, plugged: bool = True, **settings: Any) -> None:
+        self.path = folder / "device"
+        self.received = bytearray()
+        self.states: list[LineState] = []
+        self.heard = bytearray()
+        self.twin = PseudoTerminal(self.path, self.heard.extend) if plugged else None
+        self.line = Line(
+            LineSettings(str(self.path), **settings), self.received.extend, self.states.append
+        )
+
+    async def __aenter__(self) -> "Ends":
+        self.line.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.line.close()
+        if self.twin is not None:
+            self.twin.close()
+
+    @property
+    def device(self) -> PseudoTerminal:
+        assert self.twin is not None
+        return self.twin
+
+
+def test_bytes_pass_unchanged_in_both_directions(tmp_path: Path, until: Any) -> None:
+    every_byte = bytes(range(256))
+
+    async def scene() -> None:
+        async with Ends(tmp_path) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            assert ends.line.write(every_byte)
+            ends.device.send(every_byte)
+            await until(lambda: ends.heard == every_byte and ends.received == every_byte)
+
+    asyncio.run(scene())
+
+
+def test_a_port_that_is_not_there_is_absent_and_found_when_it_comes(
+    tmp_path: Path, until: Any
+) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path, plugged=False) as ends:
+            await until(lambda: ends.states == [ABSENT])
+            assert "No such file" in ends.line.reason
+            assert not ends.line.write(b"x")
+            ends.twin = PseudoTerminal(ends.path, ends.heard.extend)
+            await until(lambda: ends.states == [ABSENT, PRESENT])
+            assert ends.line.reason == ""
+
+    asyncio.run(scene())
+
+
+def test_something_that_is_no_serial_port_is_absent(tmp_path: Path, until: Any) -> None:
+    async def scene() -> None:
+        (tmp_path / "device").write_text("a file")
+        async with Ends(tmp_path, plugged=False) as ends:
+            await until(lambda: ends.states == [ABSENT])
+            assert ends.line.reason
+
+    asyncio.run(scene())
+
+
+def test_a_lost_line_is_reported_once_and_once_when_it_is_back(tmp_path: Path, until: Any) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            ends.device.unplug()
+            await until(lambda: ends.states == [PRESENT, ABSENT])
+            await asyncio.sleep(0.7)  # several vain tries
+            assert ends.states == [PRESENT, ABSENT]
+            ends.device.replug()
+            await until(lambda: ends.states == [PRESENT, ABSENT, PRESENT])
+            assert ends.line.write(b"again")
+            await until(lambda: ends.heard == b"again")
+            assert ends.line.connections == 2
+
+    asyncio.run(scene())
+
+
+def test_nothing_written_before_a_line_was_lost_comes_after_it_is_back(
+    tmp_path: Path, until: Any
+) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            ends.device.stall()
+            while ends.line.write(b"old" * 1000):
+                pass
+            ends.device.unplug()
+            await until(lambda: ends.states == [PRESENT, ABSENT])
+            assert ends.line.queued == 0
+            ends.device.replug()
+            await until(lambda: ends.states == [PRESENT, ABSENT, PRESENT])
+            ends.line.write(b"new")
+            await until(lambda: ends.heard == b"new")
+
+    asyncio.run(scene())
+
+
+def test_the_queue_is_bounded_and_takes_a_write_whole_or_not_at_all(
+    tmp_path: Path, until: Any
+) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path, queue_limit=1000) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            ends.device.stall()
+            accepted = 0
+            while ends.line.write(bytes(300)):
+                accepted += 300
+            assert ends.line.queued <= 1000
+            ends.device.resume()
+            await until(lambda: len(ends.heard) == accepted)
+            assert ends.line.queued == 0
+
+    asyncio.run(scene())
+
+
+def test_a_device_that_takes_no_bytes_is_absent_until_it_does(tmp_path: Path, until: Any) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path, flow_control="xon_xoff", write_seconds=0.1) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            ends.device.hold_off()
+            await asyncio.sleep(0.05)
+            ends.line.write(b"never")
+            await until(lambda: ends.states == [PRESENT, ABSENT])
+            assert ends.line.stalled
+            assert not ends.line.write(b"refused")
+            ends.device.send(b"still heard")
+            await until(lambda: ends.received == b"still heard")
+            ends.device.let_go()
+            await until(lambda: ends.states == [PRESENT, ABSENT, PRESENT])
+            ends.line.write(b"fresh")
+            await until(lambda: ends.heard == b"fresh")
+
+    asyncio.run(scene())
+
+
+def test_xoff_holds_bytes_back_and_xon_lets_them_go(tmp_path: Path, until: Any) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path, flow_control="xon_xoff") as ends:
+            await until(lambda: ends.states == [PRESENT])
+            ends.device.hold_off()
+            await asyncio.sleep(0.05)
+            assert ends.line.write(b"later")
+            await asyncio.sleep(0.05)
+            assert ends.heard == b""
+            ends.device.let_go()
+            await until(lambda: ends.heard == b"later")
+            assert ends.received == b"", "flow control is no data"
+
+    asyncio.run(scene())
+
+
+def test_without_flow_control_xon_and_xoff_are_data(tmp_path: Path, until: Any) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            ends.device.hold_off()
+            ends.device.let_go()
+            await until(lambda: ends.received == b"\x13\x11")
+
+    asyncio.run(scene())
+
+
+def test_a_line_belongs_to_one_program(tmp_path: Path, until: Any) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            second: list[LineState] = []
+            other = Line(LineSettings(str(ends.path)), lambda data: None, second.append)
+            other.start()
+            await until(lambda: second == [ABSENT])
+            assert other.reason == "in use by another program"
+            with pytest.raises(serial.SerialException):
+                serial.Serial(str(ends.path), exclusive=True)
+            ends.line.close()
+            await until(lambda: second == [ABSENT, PRESENT])
+            other.close()
+
+    asyncio.run(scene())
+
+
+def test_what_was_typed_before_the_line_was_opened_is_forgotten(tmp_path: Path, until: Any) -> None:
+    async def scene() -> None:
+        twin = PseudoTerminal(tmp_path / "device", lambda data: None)
+        twin.send(b"stale")
+        received = bytearray()
+        line = Line(LineSettings(str(twin.path)), received.extend, lambda state: None)
+        line.start()
+        await until(lambda: line.state is PRESENT)
+        twin.send(b"fresh")
+        await until(lambda: received == b"fresh")
+        line.close()
+        twin.close()
+
+    asyncio.run(scene())
+
+
+def test_a_clean_stop_lets_the_last_bytes_out(tmp_path: Path, until: Any) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            ends.line.write(b"goodbye")
+            await ends.line.stop()
+            assert ends.states == [PRESENT], "a stop is no loss"
+            assert ends.line.state is ABSENT
+
+    asyncio.run(scene())
+
+
+def test_a_stop_does_not_wait_for_a_device_that_takes_nothing(tmp_path: Path, until: Any) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path, flow_control="xon_xoff") as ends:
+            await until(lambda: ends.states == [PRESENT])
+            ends.device.hold_off()
+            await asyncio.sleep(0.05)
+            ends.line.write(b"never")
+            async with asyncio.timeout(1.0):
+                await ends.line.stop()
+
+    asyncio.run(scene())
+
+
+def test_closing_leaves_no_descriptor_and_no_task_behind(tmp_path: Path, until: Any) -> None:
+    async def scene() -> None:
+        before = open_descriptors()
+        for _ in range(3):
+            async with Ends(tmp_path) as ends:
+                await until(lambda ends=ends: ends.states == [PRESENT])
+        async with Ends(tmp_path, plugged=False) as ends:
+            await until(lambda: ends.states == [ABSENT])
+        await asyncio.sleep(0)
+        assert open_descriptors() == before
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(scene())
+
+
+def test_the_flight_recorder_tells_what_passed_and_what_happened(
+    tmp_path: Path, until: Any
+) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            ends.line.write(b"question")
+            ends.device.send(b"answer")
+            await until(lambda: ends.received == b"answer")
+            ends.device.unplug()
+            await until(lambda: ends.states == [PRESENT, ABSENT])
+            told = [line.split(maxsplit=1)[1] for line in ends.line.recorder.dump().splitlines()]
+            assert told[0] == "# opened"
+            assert told[1].endswith("|question|")
+            assert told[2].endswith("|answer|")
+            assert told[3] == "# absent: hung up"
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("drip", [0.0, 0.001])
+def test_bytes_one_at_a_time_are_the_same_bytes(tmp_path: Path, until: Any, drip: float) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            ends.device.drip_seconds = drip
+            ends.device.send(bytes(range(100)))
+            await until(lambda: ends.received == bytes(range(100)))
+
+    asyncio.run(scene())
+
+
+def test_a_line_runs_over_plain_tcp_and_finds_its_server_again(until: Any) -> None:
+    async def scene() -> None:
+        heard = bytearray()
+        connections: list[asyncio.StreamWriter] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connections.append(writer)
+            while data := await reader.read(100):
+                heard.extend(data)
+            writer.close()
+
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            number = probe.getsockname()[1]
+        received = bytearray()
+        states: list[LineState] = []
+        settings = LineSettings(f"socket://127.0.0.1:{number}")
+        line = Line(settings, received.extend, states.append)
+        line.start()
+        await until(lambda: states == [ABSENT])
+        server = await asyncio.start_server(serve, "127.0.0.1", number)
+        await until(lambda: states == [ABSENT, PRESENT])
+        line.write(b"question")
+        await until(lambda: heard == b"question")
+        connections[0].write(b"answer")
+        await until(lambda: received == b"answer")
+        connections[0].close()
+        await until(lambda: states == [ABSENT, PRESENT, ABSENT])
+        await until(lambda: states == [ABSENT, PRESENT, ABSENT, PRESENT])
+        line.close()
+        for connection in connections:
+            connection.close()
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"port": ""}, "port: expected"),
+        ({"speed": 9601}, "speed: expected one of .* found 9601"),
+        ({"parity": "mark"}, "parity: expected one of .* found 'mark'"),
+        ({"flow_control": "dtr"}, "flow_control: expected one of"),
+        ({"data_bits": 5}, "data_bits: expected one of"),
+        ({"stop_bits": 3}, "stop_bits: expected one of"),
+        ({"port": "socket://nowhere"}, "expected socket://HOST:PORT"),
+        ({"port": "socket://host:99999"}, "expected socket://HOST:PORT"),
+        ({"write_seconds": 0}, "more than 0"),
+    ],
+)
+def test_settings_that_no_line_has_are_refused_by_name(
+    settings: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        LineSettings(**{"port": "/dev/null", **settings})
+
+
+def test_the_settings_reach_the_port(tmp_path: Path, until: Any) -> None:
+    """All that a pseudo-terminal shows of them: it has neither parity nor seven bits."""
+
+    async def scene() -> None:
+        async with Ends(tmp_path, speed=19200, stop_bits=2, flow_control="rts_cts") as ends:
+            await until(lambda: ends.states == [PRESENT])
+            descriptor = os.open(ends.path, os.O_RDWR | os.O_NOCTTY)
+            _, _, control, _, speed_in, speed_out, _ = termios.tcgetattr(descriptor)
+            os.close(descriptor)
+            assert speed_in == speed_out == termios.B19200
+            assert control & termios.CSTOPB
+            assert control & termios.CRTSCTS
+
+    asyncio.run(scene())
+
+
+def test_a_parity_and_seven_bits_do_not_keep_a_line_from_opening(
+    tmp_path: Path, until: Any
+) -> None:
+    async def scene() -> None:
+        async with Ends(tmp_path, parity="even", data_bits=7) as ends:
+            await until(lambda: ends.states == [PRESENT])
+
+    asyncio.run(scene())
