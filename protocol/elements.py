@@ -66,7 +66,7 @@ class Element:
     def show(self, value: Value) -> str:
         """The value as it may be shown. Never raises, and never shows more than the row allows."""
         if self.shown is Shown.PLAIN and isinstance(value, str):
-            return mask_digit_runs(printable(value, SHOWN_LIMIT))
+            return printable(value, SHOWN_LIMIT)
         if self.shown is Shown.MASKED and isinstance(value, (Pan, Track)):
             return value.masked
         if self.shown is Shown.TEXT and isinstance(value, (str, bytes)):

@@ -19,6 +19,7 @@ __all__ = [
     "Key",
     "Slot",
     "WorkingKeys",
+    "slots",
     "working_keys",
     "wrap_working_keys",
 ]
@@ -95,7 +96,7 @@ def working_keys(element_62: bytes, master: Key, dialect: Dialect = DEFAULT) -> 
     """
     keys: dict[str, Key] = {}
     position = 0
-    for slot in _slots(element_62, dialect):
+    for slot in slots(element_62, dialect):
         end = position + slot.size
         field = element_62[position + len(slot.tag) : end]
         keys[slot.kind] = _verified(slot, field, master, dialect.cipher)
@@ -132,8 +133,8 @@ def _forms(dialect: Dialect) -> tuple[tuple[Slot, ...], ...]:
     raise KeyLayoutUnknown(f"no working key layout is called {name}")
 
 
-def _slots(element_62: bytes, dialect: Dialect) -> tuple[Slot, ...]:
-    """The slots of this content, in order."""
+def slots(element_62: bytes, dialect: Dialect = DEFAULT) -> tuple[Slot, ...]:
+    """The slots that these keys fill, in order. Raises KeyLayoutUnknown."""
     if dialect.working_key_layout in TAGGED_LAYOUTS:
         return _tagged_slots(element_62, TAGGED_LAYOUTS[dialect.working_key_layout])
     forms = _forms(dialect)

@@ -49,7 +49,11 @@ def verify_frame(frame: bytes, key: Key, dialect: Dialect = DEFAULT) -> bool:
 
     Compares in constant time. Raises AlgorithmUnknown, KeyLengthWrong.
     """
-    body = frame[body_offset(dialect) :]
+    return verify_message(frame[body_offset(dialect) :], key, dialect)
+
+
+def verify_message(body: bytes, key: Key, dialect: Dialect = DEFAULT) -> bool:
+    """As `verify_frame`, for MTI, bitmap and elements alone."""
     mti_and_bitmap = 10
     if len(body) < mti_and_bitmap + MAC_SIZE or not body[mti_and_bitmap - 1] & _BIT_64:
         return False

@@ -126,7 +126,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
 def parse_download_list(element_62: bytes) -> DownloadList:
     """A status character and the TLV items behind it. Raises DecodeError."""
     status = FixedText(1).read(element_62[:1], "62.status")
-    return DownloadList(status, tlv.parse(element_62[1:], "62"))
+    return DownloadList(status, tlv.parse(element_62, "62", start=1))
 
 
 def parse_parameters(element_62: bytes) -> dict[str, str]:

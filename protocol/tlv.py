@@ -40,12 +40,12 @@ class Tlv:
         return f"Tlv({self.name}, {len(self.value)} bytes)"
 
 
-def parse(data: bytes, path: str = "55", depth_limit: int = DEPTH_LIMIT) -> tuple[Tlv, ...]:
+def parse(data: bytes, path: str = "55", start: int = 0) -> tuple[Tlv, ...]:
     """The items of this data, in order, nothing left over. Raises TlvError, TlvTooDeep.
 
-    path: what errors call the data; its items are `path.TAG`.
+    path: what errors call the data; its items are `path.TAG`. start: where the first tag stands.
     """
-    return tuple(_items(data, 0, len(data), path, depth_limit))
+    return tuple(_items(data, start, len(data), path, DEPTH_LIMIT))
 
 
 def build(items: Iterable[Tlv]) -> bytes:

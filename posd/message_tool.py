@@ -1,0 +1,317 @@
+"""`posd decode` and `posd encode`: messages laid open on the command line, and made there.
+
+Nothing is shown that may not be seen: card data is masked, keys and PIN blocks are lengths, and
+what cannot be parsed is a length too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from protocol import (
+    Dialect,
+    Key,
+    Message,
+    Pan,
+    ProtocolError,
+    Track,
+    decode,
+    decode_message,
+    encode,
+    encode_message,
+)
+from protocol.elements import Value
+from protocol.errors import DecodeError
+from protocol.explain import Line, explain
+from protocol.formats import FixedOctets, PanDigits, TrackDigits, VariableOctets
+from protocol.mac import ALGORITHMS, seal, verify_frame, verify_message
+
+DONE, FAILED, MISUSED = 0, 1, 2
+_MAC_PRESENT, _MAC_WRONG = "fits", "DOES NOT FIT"
+
+
+class InputError(Exception):
+    """The input is not what the command takes. The text never holds the input."""
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `decode` and `encode` to a command line; each sets `call`, which gives the exit code.
+
+    Exit codes: 0 done; 1 a message cannot be decoded or encoded, or its MAC does not fit; 2 the
+    input cannot be read, or the command is used wrongly.
+    """
+    decoder = commands.add_parser("decode", help="show an ISO 8583 message, field by field")
+    decoder.add_argument("hex", nargs="*", help="messages in hex; none: standard input, one a line")
+    decoder.add_argument("--file", type=Path, help="a file with one message in hex a line")
+    decoder.add_argument("--json", action="store_true", help="JSON, one object a message")
+    decoder.add_argument("--diff", action="store_true", help="two messages side by side")
+    _add_wire_options(decoder)
+    decoder.set_defaults(call=run_decode)
+    encoder = commands.add_parser("encode", help="make an ISO 8583 message")
+    encoder.add_argument(
+        "file", nargs="?", type=Path, help="JSON: mti, elements, tpdu, header; none: standard input"
+    )
+    _add_wire_options(encoder)
+    encoder.set_defaults(call=run_encode)
+
+
+def _add_wire_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bare", action="store_true", help="MTI, bitmap and elements alone")
+    parser.add_argument("--no-tpdu", action="store_true", help="frames without TPDU")
+    parser.add_argument("--no-header", action="store_true", help="frames without header")
+    parser.add_argument("--key-file", type=Path, help="a file with the MAC key in hex")
+    parser.add_argument("--mac", choices=sorted(ALGORITHMS), default="ecb", help="MAC algorithm")
+
+
+def run_decode(options: argparse.Namespace) -> int:
+    """`posd decode`. Standard output: the messages; standard error: what is wrong with the input."""
+    try:
+        reader = _Reader(options)
+        views = [reader.view(_from_hex(text)) for text in _inputs(options)]
+        if options.diff and len(views) != 2:
+            raise InputError(f"--diff takes two messages, found {len(views)}")
+    except (InputError, ProtocolError) as error:
+        return _complain("decode", error)
+    if options.json:
+        _write(json.dumps(_as_json(view), ensure_ascii=False) for view in views)
+    elif options.diff:
+        _write(_side_by_side(*views))
+    else:
+        for view in views:
+            _write([*_table(view.lines), *view.remarks, ""])
+    return DONE if all(view.sound for view in views) else FAILED
+
+
+def run_encode(options: argparse.Namespace) -> int:
+    """`posd encode`: one message from JSON, in hex on standard output."""
+    try:
+        text = options.file.read_text("utf-8") if options.file else sys.stdin.read()
+        dialect, key = _dialect(options), _key(options)
+        message = _from_json(text, dialect)
+        if key is not None:
+            message = seal(message, key, dialect)
+    except (InputError, ProtocolError) as error:
+        return _complain("encode", error)
+    except (OSError, UnicodeDecodeError):
+        return _complain("encode", InputError("the input cannot be read as UTF-8 text"))
+    try:
+        frame = encode_message(message, dialect) if options.bare else encode(message, dialect)
+    except ProtocolError as error:
+        sys.stderr.write(f"posd encode: {error}\n")
+        return FAILED
+    _write([frame.hex().upper()])
+    return DONE
+
+
+@dataclass(frozen=True)
+class View:
+    """One message as far as it could be decoded: its lines, its values, and what is wrong."""
+
+    message: Message | None
+    lines: Sequence[Line]
+    error: DecodeError | None
+    mac: str | None
+
+    @property
+    def sound(self) -> bool:
+        return self.error is None and self.mac != _MAC_WRONG
+
+    @property
+    def remarks(self) -> Iterator[str]:
+        if self.mac is not None:
+            yield f"MAC {self.mac}"
+        if self.error is not None:
+            yield f"{type(self.error).__name__}: {self.error}"
+
+
+class _Reader:
+    """Decodes what the options say."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._bare: bool = options.bare
+        self._dialect = _dialect(options)
+        self._key = _key(options)
+
+    def view(self, data: bytes) -> View:
+        error, message = None, None
+        try:
+            read = decode_message if self._bare else decode
+            message = read(data, self._dialect)
+        except DecodeError as problem:
+            error, message = problem, problem.decoded
+        lines = [] if message is None else explain(message, self._dialect)
+        if error is not None:  # the bitmap of what was decoded is not the one that was sent
+            lines = [line for line in lines if line.path != "bitmap"]
+        return View(message, lines, error, None if error else self._mac(message, data))
+
+    def _mac(self, message: Message | None, data: bytes) -> str | None:
+        if self._key is None or message is None:
+            return None
+        if 64 not in message.elements:
+            return "absent"
+        verify = verify_message if self._bare else verify_frame
+        return _MAC_PRESENT if verify(data, self._key, self._dialect) else _MAC_WRONG
+
+
+def _dialect(options: argparse.Namespace) -> Dialect:
+    return Dialect(
+        has_tpdu=not options.no_tpdu, has_header=not options.no_header, mac_algorithm=options.mac
+    )
+
+
+def _key(options: argparse.Namespace) -> Key | None:
+    if options.key_file is None:
+        return None
+    try:
+        text = options.key_file.read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        raise InputError("the key file cannot be read as text") from None
+    return Key(_from_hex(text))
+
+
+def _inputs(options: argparse.Namespace) -> Iterable[str]:
+    """Each message's hex; in files blank lines and lines that begin with # are left out."""
+    if options.hex:
+        return list(options.hex)
+    try:
+        text = options.file.read_text("ascii") if options.file else sys.stdin.read()
+    except (OSError, UnicodeDecodeError):
+        raise InputError("the input cannot be read as text") from None
+    lines = [line.strip() for line in text.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _from_hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise InputError(f"expected hex, found {len(text)} other characters") from None
+
+
+def _from_json(text: str, dialect: Dialect) -> Message:
+    try:
+        given = json.loads(text)
+    except json.JSONDecodeError as error:
+        rule = f"expected JSON: {error.msg} at line {error.lineno}"
+        raise InputError(rule) from None
+    if not isinstance(given, dict) or not isinstance(given.get("elements"), dict):
+        raise InputError('expected an object with "mti" and "elements"')
+    unknown = given.keys() - {"mti", "elements", "tpdu", "header"}
+    if unknown or not isinstance(given.get("mti"), str):
+        raise InputError('expected "mti", "elements", "tpdu" and "header", all of them strings')
+    elements = dict(_element(number, value, dialect) for number, value in given["elements"].items())
+    return Message(given["mti"], elements, _text(given, "tpdu"), _text(given, "header"))
+
+
+def _text(given: Mapping[str, Any], name: str) -> str | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InputError(f'expected "{name}" to be a string')
+    return value
+
+
+def _element(number: str, value: object, dialect: Dialect) -> tuple[int, Value]:
+    """An element's value as its format takes it: binary ones are given in hex."""
+    if not number.isdecimal() or int(number) not in dialect.table:
+        raise InputError("an element number is not in the table")
+    if not isinstance(value, str):
+        raise InputError(f"element {number}: expected a string")
+    layout = dialect.table[int(number)].format
+    convert: Callable[[str], Value] = str
+    if isinstance(layout, PanDigits):
+        convert = Pan
+    elif isinstance(layout, TrackDigits):
+        convert = Track
+    elif isinstance(layout, FixedOctets | VariableOctets):
+        convert = _from_hex
+    return int(number), convert(value)
+
+
+def _as_json(view: View) -> dict[str, object]:
+    lines = [
+        {"path": line.path, "name": line.name, "value": line.shown, "meaning": line.meaning}
+        for line in view.lines
+    ]
+    error = view.error and {
+        "kind": type(view.error).__name__,
+        "path": view.error.path,
+        "offset": view.error.offset,
+        "expected": view.error.expected,
+        "found_length": view.error.found_length,
+    }
+    mti = view.message and view.message.mti
+    return {"mti": mti, "lines": lines, "mac": view.mac, "error": error}
+
+
+def _table(lines: Sequence[Line]) -> Iterator[str]:
+    rows = [(_label(line), line.shown, line.meaning) for line in lines]
+    widths = [max((_width(row[column]) for row in rows), default=0) for column in (0, 1)]
+    for label, shown, meaning in rows:
+        cells = _padded(label, widths[0]), _padded(shown, widths[1]), meaning
+        yield "  ".join(cells).rstrip()
+
+
+def _side_by_side(left: View, right: View) -> Iterator[str]:
+    """A line a path of either message; those that differ begin with `!`."""
+    both: dict[str, list[Line | None]] = {}
+    for side, view in enumerate((left, right)):
+        for line in view.lines:
+            both.setdefault(line.path, [None, None])[side] = line
+    rows = []
+    for path in sorted(both, key=_order):
+        pair = both[path]
+        label = next(_label(line) for line in pair if line is not None)
+        shown = ["" if line is None else line.shown or line.meaning for line in pair]
+        mark = "!" if _differ(path, left.message, right.message) or shown[0] != shown[1] else " "
+        rows.append((mark, label, *shown))
+    widths = [max((_width(row[column]) for row in rows), default=0) for column in (1, 2)]
+    for mark, label, first, second in rows:
+        yield f"{mark} {_padded(label, widths[0])}  {_padded(first, widths[1])}  {second}".rstrip()
+    yield from left.remarks
+    yield from right.remarks
+
+
+def _differ(path: str, left: Message | None, right: Message | None) -> bool:
+    """Values that look equal behind their masks may still differ."""
+    if not path.isdecimal() or left is None or right is None:
+        return False
+    return bool(left.get(int(path)) != right.get(int(path)))
+
+
+def _order(path: str) -> int:
+    """Where an element stands; its parts keep their own order behind it."""
+    first = path.partition(".")[0]
+    heads = ("TPDU", "header", "MTI", "bitmap")
+    return int(first) if first.isdecimal() else heads.index(first) - len(heads)
+
+
+def _label(line: Line) -> str:
+    tail = line.path.rpartition(".")[2]
+    name = "" if line.name == tail.replace("_", " ") else line.name
+    return f"{'  ' * line.depth}{tail:<4} {name}".rstrip()
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _complain(command: str, error: Exception) -> int:
+    sys.stderr.write(f"posd {command}: {error}\n")
+    return MISUSED
+
+
+def _write(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
