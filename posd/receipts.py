@@ -117,6 +117,27 @@ def fault_slip(record: TransactionRecord, configuration: Configuration) -> Slip:
     return _finished(rows, configuration)
 
 
+def pending_slip(record: TransactionRecord, configuration: Configuration) -> Slip:
+    """未决: a notice (a refund) whose answer is not known yet; neither done nor declined (money M15)."""
+    sent = moment(record.created_at)
+    rows: list[Row] = [
+        Text("未决", "centre", large=True),
+        Text("PENDING", "centre"),
+        *_who(configuration),
+        Pair("批次号", record.batch_number),
+        Pair("凭证号", record.stan),
+        Text("交易类型 TYPE"),
+        Text(LAYOUTS[record.kind].kind, large=True),
+        Pair("卡号", record.masked_card),
+        Pair("金额", f"RMB {amount_text(record.amount)}", large=True),
+        Pair("发送时间", f"{sent:%Y-%m-%d %H:%M:%S}"),
+        Rule(),
+        Text("处理中 请勿重复操作", "centre", bold=True),
+        Text("DO NOT REPEAT", "centre", bold=True),
+    ]
+    return _finished(rows, configuration)
+
+
 # --- parts of a slip ------------------------------------------------------------------------------
 
 

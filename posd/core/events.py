@@ -147,6 +147,8 @@ class Outcome(StrEnum):
     REVERSED = "reversed"
     REVERSAL_PENDING = "reversal_pending"
     UNRESOLVED = "unresolved"
+    NO_ANSWER = "no_answer"  # a balance inquiry
+    PENDING = "pending"  # a notice that is repeated: neither done nor declined
 
 
 class Phase(StrEnum):
@@ -156,6 +158,7 @@ class Phase(StrEnum):
     CONNECTING = "connecting"
     WAITING = "waiting"
     REVERSING = "reversing"
+    REPEATING = "repeating"  # a pending notice goes out again
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,8 @@ class MoneyProgress:
 class TransactionEnded:
     """The request that the dialogue made stands so. The ledger holds everything else.
 
-    REVERSAL_PENDING may be followed by REVERSED or UNRESOLVED for the same transaction later.
+    REVERSAL_PENDING may be followed by REVERSED or UNRESOLVED for the same transaction later, PENDING
+    by APPROVED, DECLINED or UNRESOLVED; either may be said more than once.
     """
 
     transaction: int

@@ -17,6 +17,7 @@ class State(StrEnum):
     NOT_SENT = "not_sent"
     APPROVED = "approved"
     VOIDED = "voided"
+    COMPLETED = "completed"  # a pre-authorisation whose completion is approved
     DECLINED = "declined"
     REVERSED = "reversed"
     NO_ANSWER = "no_answer"
@@ -50,7 +51,9 @@ class TransactionRecord:
     masked_card: str  # first 6 and last 4: 622500******0014
     entry_mode: str  # element 22
     created_at: int
-    original: int | None = None  # the id of the transaction that this one voids
+    original: int | None = (
+        None  # the id of the transaction that this one voids, refunds or completes
+    )
     order: int | None = None
     request: Mapping[int, str | bytes] = field(
         default_factory=dict
@@ -69,6 +72,7 @@ class TransactionRecord:
     reversal_tries: int = 0  # 0400s handed to an established connection
     reversal_code: str = ""  # 39 of the last 0410
     host_had_none: bool = False  # a first 25 or 12 came back; one more 0400 decides (money M5)
+    notice_tries: int = 0  # how often a notice was sent
     acknowledged: bool = False  # the clerk has seen the outcome
 
 

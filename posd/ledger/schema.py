@@ -36,8 +36,8 @@ CREATE TABLE transactions (
     id                  INTEGER PRIMARY KEY,
     kind                TEXT    NOT NULL,
     state               TEXT    NOT NULL CHECK (state IN (
-        'open', 'reversing', 'not_sent', 'approved', 'voided', 'declined', 'reversed', 'no_answer',
-        'pending', 'unresolved')),
+        'open', 'reversing', 'not_sent', 'approved', 'voided', 'completed', 'declined', 'reversed',
+        'no_answer', 'pending', 'unresolved')),
     batch               INTEGER NOT NULL REFERENCES batches (id),
     batch_number        TEXT    NOT NULL CHECK (length(batch_number) = 6),
     stan                TEXT    NOT NULL CHECK (length(stan) = 6 AND stan <> '000000'),
@@ -66,6 +66,7 @@ CREATE TABLE transactions (
     reversal_tries      INTEGER NOT NULL DEFAULT 0,
     reversal_code       TEXT    NOT NULL DEFAULT '',
     host_had_none       INTEGER NOT NULL DEFAULT 0 CHECK (host_had_none IN (0, 1)),
+    notice_tries        INTEGER NOT NULL DEFAULT 0,
     acknowledged        INTEGER NOT NULL DEFAULT 0 CHECK (acknowledged IN (0, 1))
 ) STRICT;
 CREATE UNIQUE INDEX transactions_by_stan ON transactions (batch, stan);

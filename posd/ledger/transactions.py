@@ -20,10 +20,8 @@ _FIXED = (
 _CHANGEABLE = frozenset({
     "answer", "approved_amount", "response_code", "retrieval_reference", "authorisation_code",
     "host_date", "host_time", "ended_at", "reversal_reason", "reversal_tries", "reversal_code",
-    "host_had_none", "acknowledged",
+    "host_had_none", "notice_tries", "acknowledged",
 })  # fmt: skip
-
-LIVE_STATES = (State.APPROVED, State.VOIDED)  # what settlement and duplicate checks look at
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,17 +222,28 @@ class Transactions:
         """Transactions of the open batch that settlement will hold."""
         row = self._database.one(
             """SELECT count(*) FROM transactions
-               WHERE batch = (SELECT max(id) FROM batches) AND state IN ('approved', 'voided')"""
+               WHERE batch = (SELECT max(id) FROM batches) AND kind <> 'balance_inquiry'
+               AND state IN ('approved', 'voided', 'completed')"""
         )
         assert row is not None
         return int(row[0])
 
     def locked_by(self, original: int) -> TransactionRecord | None:
-        """The void of it that is open, reversing, pending or unresolved (money M8)."""
+        """What is about it and open, reversing, pending or unresolved (money M8)."""
         rows = self._database.all(
             "SELECT * FROM transactions WHERE original = ? ORDER BY id", (original,)
         )
         return next((_record(row) for row in rows if State(row["state"]) in IN_DOUBT), None)
+
+    def refunded(self, original: int) -> int:
+        """Fen of its refunds: approved ones, and those in doubt, which count at once (money M15)."""
+        row = self._database.one(
+            """SELECT coalesce(sum(amount), 0) FROM transactions WHERE original = ?
+               AND kind = 'refund' AND state IN ('approved', 'open', 'pending', 'unresolved')""",
+            (original,),
+        )
+        assert row is not None
+        return int(row[0])
 
     def similar(self, pan: Pan, amount: int, since: int) -> TransactionRecord | None:
         """The newest approved sale with this card and amount stored at or after since (milliseconds)."""
@@ -308,6 +317,7 @@ def _record(row: sqlite3.Row) -> TransactionRecord:
         reversal_tries=row["reversal_tries"],
         reversal_code=row["reversal_code"],
         host_had_none=bool(row["host_had_none"]),
+        notice_tries=row["notice_tries"],
         acknowledged=bool(row["acknowledged"]),
     )
 

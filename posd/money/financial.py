@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
-from posd import receipts
 from posd.core.events import MoneyProgress, Outcome, Phase, RequestRefused, TransactionEnded
 from posd.ledger.errors import LedgerError
-from posd.ledger.records import OrderState, State
+from posd.ledger.records import State
 from posd.ledger.transactions import Intent
 from posd.money.desk import Desk
 from posd.money.line import NoAnswer, NotConnected, Result, Sending
+from posd.money.notices import Notices
+from posd.money.outcomes import approve, decline
 from posd.money.requests import Request, request_elements
 from protocol import Message, ProtocolError
 from protocol.elements import Value, storable
 from protocol.matching import Unusable
-from protocol.response_codes import approves, asks_sign_in
+from protocol.response_codes import approves
 from protocol.reversal import NO_ANSWER, TERMINAL_FAULT, WRONG_MAC
-from protocol.transactions import validate
+from protocol.transactions import Doubt, validate
 
 log = structlog.get_logger()
 
-DUPLICATE = "94"
-STAN_JUMP_AFTER_DUPLICATE = 100
-
 
 class Financial:
-    """Runs requests that are reversed on doubt: sale and sale void. The agenda calls one at a time."""
+    """Runs requests; the agenda calls one at a time. In doubt, each kind follows its row (Doubt)."""
 
-    def __init__(self, desk: Desk, reverse: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(
+        self, desk: Desk, reverse: Callable[[Callable[[], None]], None], notices: Notices
+    ) -> None:
         """reverse(done) tries the pending reversals once."""
         self._desk = desk
         self._reverse = reverse
+        self._notices = notices
 
     def run(self, request: Request, done: Callable[[], None]) -> None:
         """Store the intent, connect, send, decide; done() when nothing more happens now."""
@@ -42,7 +43,7 @@ class Financial:
             identity, sending = self._store(request)
         except ProtocolError as error:
             # Nothing was committed: the number that was taken went back with the rollback.
-            log.error("request.cannot_be_encoded", kind=request.transaction.name, error=str(error))
+            log.error("request.cannot_be_encoded", kind=request.row.name, error=str(error))
             desk.report(RequestRefused("cannot_be_encoded"))
             done()
             return
@@ -77,15 +78,13 @@ class Financial:
                 merchant=terminal.merchant_id,
                 dialect=desk.dialect,
             )
-            validate(request.transaction, elements)
-            sending = desk.sending(
-                request.transaction.request_mti, elements, with_mac=request.transaction.mac
-            )
+            validate(request.row, elements)
+            sending = desk.sending(request.row.request_mti, elements, with_mac=request.row.mac)
             stored, _ = storable(elements)
             account_number, expiry = request.account
             identity = desk.ledger.transactions.add(
                 Intent(
-                    kind=request.transaction.name,
+                    kind=request.row.name,
                     batch_number=batch_number,
                     stan=stan,
                     amount=request.amount,
@@ -100,7 +99,9 @@ class Financial:
                     order=request.order,
                 )
             )
-        log.info("intent.stored", transaction=identity, kind=request.transaction.name, stan=stan)
+        if request.row.doubt is Doubt.NOTICE:
+            self._notices.remember(identity, elements)
+        log.info("intent.stored", transaction=identity, kind=request.row.name, stan=stan)
         return identity, sending
 
     def _ended(
@@ -111,118 +112,66 @@ class Financial:
             self._desk.report(TransactionEnded(identity, Outcome.NOT_SENT))
             done()
         elif isinstance(result, NoAnswer):
-            self.undo(identity, NO_ANSWER, result.reason, done)
+            self._in_doubt(identity, request, NO_ANSWER, result.reason, done)
         elif isinstance(result, Unusable):
             if result.reversal_reason == WRONG_MAC:
                 with self._desk.ledger.commit("sign_in_demanded"):
                     self._desk.session.demand_sign_in()
-            self.undo(identity, result.reversal_reason, result.reason, done)
+            self._in_doubt(identity, request, result.reversal_reason, result.reason, done)
         else:
             self._answered(identity, request, result.message, done)
+
+    def _in_doubt(
+        self, identity: int, request: Request, reason: str, because: str, done: Callable[[], None]
+    ) -> None:
+        """No usable answer: undone, repeated, or given up, as the kind's row says."""
+        match request.row.doubt:
+            case Doubt.REVERSAL:
+                self._undo(identity, reason, because, done)
+            case Doubt.NOTICE:
+                self._notices.in_doubt(identity, because)
+                done()
+            case Doubt.NOTHING:
+                self._close(identity, State.NO_ANSWER, {"because": because})
+                self._desk.report(TransactionEnded(identity, Outcome.NO_ANSWER))
+                done()
 
     def _answered(
         self, identity: int, request: Request, answer: Message, done: Callable[[], None]
     ) -> None:
         code = str(answer.elements[39])
-        if not approves(code, request.transaction):
-            self._declined(identity, answer, code)
+        if not approves(code, request.row):
+            decline(self._desk, identity, State.OPEN, answer)
             done()
             return
         try:
-            self._approved(identity, request, answer, code)
+            approve(self._desk, identity, State.OPEN, answer)
         except LedgerError:
             raise  # what is on disk is unknown: the next start decides (money M14)
         except Exception as error:  # noqa: BLE001 - whatever it is, the customer must not be debited
             log.error(
                 "outcome.failed_after_approval", transaction=identity, error=type(error).__name__
             )
-            self.undo(identity, TERMINAL_FAULT, "the outcome could not be stored", done)
+            self._in_doubt(
+                identity, request, TERMINAL_FAULT, "the outcome could not be stored", done
+            )
             return
-        self._desk.report(TransactionEnded(identity, Outcome.APPROVED))
         done()
 
-    def _approved(self, identity: int, request: Request, answer: Message, code: str) -> None:
-        """Intent, original, order and print jobs in one commit (money M6, M8)."""
-        desk = self._desk
-        ledger = desk.ledger
-        now = ledger.now()
-        with ledger.commit("outcome"):
-            moved = ledger.transactions.move(
-                identity, [State.OPEN], State.APPROVED, {"code": code},
-                ended_at=now, approved_amount=int(str(answer.get(4, request.amount))),
-                **_answer_columns(answer),
-            )  # fmt: skip
-            assert moved, "an approval for an intent that is not open"
-            if request.original is not None:
-                voided = ledger.transactions.move(
-                    request.original.id, [State.APPROVED], State.VOIDED, {"by": identity}
-                )
-                assert voided, "the original of a void is not approved"
-                if request.original.order is not None:
-                    ledger.orders.move(
-                        request.original.order, OrderState.PAID, OrderState.VOIDED, now
-                    )
-            if request.order is not None:
-                ledger.orders.move(request.order, OrderState.UNPAID, OrderState.PAID, now)
-            record = ledger.transactions.get(identity)
-            for copy, slip in receipts.slips(record, desk.configuration, request.original):
-                ledger.print_jobs.add(identity, copy, slip)
-            desk.session.heard(answer)
-        log.info("outcome.approved", transaction=identity, stan=record.stan, amount=record.amount)
-
-    def _declined(self, identity: int, answer: Message, code: str) -> None:
-        desk = self._desk
-        with desk.ledger.commit("outcome"):
-            desk.ledger.transactions.move(
-                identity, [State.OPEN], State.DECLINED, {"code": code},
-                ended_at=desk.ledger.now(), **_answer_columns(answer),
-            )  # fmt: skip
-            if code == DUPLICATE:
-                desk.ledger.counters.jump_stan(STAN_JUMP_AFTER_DUPLICATE)
-            if asks_sign_in(code):
-                desk.session.demand_sign_in()
-            desk.session.heard(answer)
-        if code == DUPLICATE:
-            log.error("alert.duplicate_stan", transaction=identity)
-        log.info("outcome.declined", transaction=identity, code=code)
-        desk.report(TransactionEnded(identity, Outcome.DECLINED))
-
-    def undo(self, identity: int, reason: str, because: str, done: Callable[[], None]) -> None:
-        """No usable answer: from here on this intent can only be reversed (money M14)."""
-        moved = self._close(
-            identity,
-            State.REVERSING,
-            {"reason": reason, "because": because},
-            reversal_reason=reason,
-        )
-        if moved:
+    def _undo(self, identity: int, reason: str, because: str, done: Callable[[], None]) -> None:
+        """From here on this intent can only be reversed (money M14)."""
+        details = {"reason": reason, "because": because}
+        if self._close(identity, State.REVERSING, details, reversal_reason=reason):
             log.warning("intent.reversing", transaction=identity, reason=reason, because=because)
             self._reverse(done)
         else:
             done()
 
     def _close(
-        self, identity: int, state: State, details: dict[str, object], **columns: object
+        self, identity: int, state: State, details: Mapping[str, object], **columns: object
     ) -> bool:
         ledger = self._desk.ledger
         if state is not State.REVERSING:
             columns["ended_at"] = ledger.now()
         with ledger.commit("outcome" if state is not State.REVERSING else "reversing"):
             return ledger.transactions.move(identity, [State.OPEN], state, details, **columns)
-
-
-def _answer_columns(answer: Message) -> dict[str, object]:
-    stored, _ = storable(answer.elements)
-
-    def text(number: int) -> str:
-        value = stored.get(number, "")
-        return value if isinstance(value, str) else ""
-
-    return {
-        "answer": stored,
-        "response_code": text(39),
-        "retrieval_reference": text(37),
-        "authorisation_code": text(38).strip(),
-        "host_date": text(13),
-        "host_time": text(12),
-    }

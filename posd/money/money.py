@@ -23,22 +23,33 @@ from posd.core.events import (
 from posd.core.ports import Ports
 from posd.core.timers import CoreTimers
 from posd.ledger.ledger import Ledger
-from posd.ledger.records import State
-from posd.money.agenda import Agenda
+from posd.ledger.records import State, TransactionRecord
+from posd.money.agenda import Agenda, Job
+from posd.money.cases import Cases
 from posd.money.desk import Desk
 from posd.money.financial import Financial
+from posd.money.kinds import KINDS
 from posd.money.line import HostLine
-from posd.money.recovery import recover
-from posd.money.requests import Request, SwipedCard
+from posd.money.notices import Notices
+from posd.money.recovery import decide_open_intents, recover
+from posd.money.requests import Reference, Request, SwipedCard, request_of
 from posd.money.reversals import Reversals
 from posd.money.session import Session
 from posd.money.sign_in import SignIn
 from posd.settings import Configuration, make_dialect
 from protocol import Key, PinBlock
+from protocol.keys import WorkingKeys
 from protocol.reversal import TERMINAL_FAULT
-from protocol.transactions import SALE, SALE_VOID
+from protocol.transactions import REFUND
 
 log = structlog.get_logger()
+
+_REPORTED = {
+    State.REVERSING: Outcome.REVERSAL_PENDING,
+    State.PENDING: Outcome.PENDING,
+    State.UNRESOLVED: Outcome.UNRESOLVED,
+    State.NO_ANSWER: Outcome.NO_ANSWER,
+}
 
 
 class Refusal(StrEnum):
@@ -53,6 +64,8 @@ class Refusal(StrEnum):
     KEYS_CHANGED = "keys_changed"  # a sign-in came between the PIN and the request
     ORIGINAL_NOT_APPROVED = "original_not_approved"
     ORIGINAL_LOCKED = "original_locked"
+    ORIGINAL_REFUNDED = "original_refunded"
+    MORE_THAN_LEFT = "more_than_left"  # a refund above what is left of its original
     OTHER_CARD = "other_card"
     CARD_ERASED = "card_erased"
 
@@ -82,7 +95,9 @@ class Money:
         self._agenda = Agenda()
         self._sign_in = SignIn(self._desk)
         self._reversals = Reversals(self._desk, lambda: self._agenda.add(self._reverse))
-        self._financial = Financial(self._desk, self._reverse)
+        self._notices = Notices(self._desk, lambda: self._agenda.add(self._repeat))
+        self._financial = Financial(self._desk, self._reverse, self._notices)
+        self._cases = Cases(self._desk)
 
     # -- what the dialogue may know ----------------------------------------------------------------
 
@@ -138,9 +153,10 @@ class Money:
 
         self._agenda.add(job)
         self._agenda.add(self._reverse)  # the link is there: no reason to wait for the back-off
+        self._agenda.add(self._repeat)
 
     def sign_off(self) -> None:
-        """Sign off; ends with SignInEnded. What is still to be reversed goes first, with the keys we have."""
+        """Sign off; ends with SignInEnded. What is still to be reversed goes first."""
 
         def job(done: Callable[[], None]) -> None:
             def ended(event: SignInEnded) -> None:
@@ -155,9 +171,8 @@ class Money:
     def sale(
         self, amount: int, order: int | None, card: SwipedCard, pin_block: PinBlock | None
     ) -> None:
-        """Ends with TransactionEnded or RequestRefused. amount in fen."""
-        account = (card.track2.pan, card.track2.expiry)
-        self._request(Request(SALE, amount, account, card, pin_block, order))
+        """Ends with TransactionEnded or RequestRefused, as do all requests. amount in fen."""
+        self.request(request_of("sale", amount, card, pin_block=pin_block, order=order))
 
     def void(
         self,
@@ -166,11 +181,12 @@ class Money:
         pin_block: PinBlock | None,
         supervisor: str,
     ) -> None:
-        """Void an approved sale, whole. Ends with TransactionEnded or RequestRefused.
+        """Void an approved sale or completion, whole.
 
         card is None where the shop does not ask for it again; then number and expiry come from the ledger.
         """
         record = self._desk.ledger.transactions.get(original)
+        kind = "sale_void" if record.kind == "sale" else "completion_void"
         try:
             account = self._desk.ledger.transactions.card(original)
         except KeyError:
@@ -181,12 +197,25 @@ class Money:
                 self._refuse(Refusal.OTHER_CARD)
                 return
             account = (card.track2.pan, card.track2.expiry)
-        amount = record.amount if record.approved_amount is None else record.approved_amount
-        self._request(
+        self.request(
             Request(
-                SALE_VOID, amount, account, card, pin_block, original=record, supervisor=supervisor
+                KINDS[kind],
+                _approved_amount(record),
+                account,
+                card,
+                pin_block,
+                original=record,
+                reference=Reference.of(record),
+                supervisor=supervisor,
             )
         )
+
+    def request(self, request: Request) -> None:
+        """Any financial request. The dialogue's checks are made again here, when its turn has come."""
+        if self._agenda.busy:
+            self._refuse(Refusal.BUSY)
+            return
+        self._agenda.add(lambda done: self._run(request, self._session.working, done))
 
     def retry_reversals(self) -> None:
         """Try what is pending now instead of after the back-off."""
@@ -197,6 +226,25 @@ class Money:
         """The first thing after a start, without a clerk: what is pending is reversed."""
         if self._reversals.pending():
             self._agenda.add(self._reverse)
+        if self._notices.pending():
+            self._agenda.add(self._repeat)
+
+    # -- what a supervisor decides ----------------------------------------------------------------
+
+    def give_up_reversal(self, transaction: int, supervisor: str, reason: str) -> bool:
+        """Move a reversal whose tries are spent to *unresolved*; no 0400 is sent for it any more (M5).
+
+        False when it is not pending, its tries are not spent, or it is on the line right now.
+        """
+        return not self._agenda.busy and self._cases.give_up(transaction, supervisor, reason)
+
+    def close_case(self, transaction: int, supervisor: str, verdict: str) -> bool:
+        """Write down what the acquirer said of an unresolved case; changes no money and no batch."""
+        return self._cases.close(transaction, supervisor, verdict)
+
+    def confirm_restored(self, supervisor: str) -> None:
+        """The list of a restored ledger has been seen: business may begin again (M16)."""
+        self._cases.confirm_restored(supervisor)
 
     # -- what the core hands on --------------------------------------------------------------------
 
@@ -217,16 +265,12 @@ class Money:
         """An exception escaped somewhere: bring line and ledger back to a state that the rules know."""
         self._line.abandon()
         self._agenda.clear()
-        open_intents = self._desk.ledger.transactions.in_states(State.OPEN)
-        for record in open_intents:
-            with self._desk.ledger.commit("reversing"):
-                self._desk.ledger.transactions.move(
-                    record.id, [State.OPEN], State.REVERSING,
-                    {"reason": TERMINAL_FAULT, "because": "fault"},
-                    reversal_reason=TERMINAL_FAULT,
-                )  # fmt: skip
-            self._desk.report(TransactionEnded(record.id, Outcome.REVERSAL_PENDING))
+        for record in decide_open_intents(self._desk.ledger, TERMINAL_FAULT, "fault"):
+            outcome = _REPORTED.get(record.state)
+            if outcome is not None:
+                self._desk.report(TransactionEnded(record.id, outcome))
         self._reversals.schedule()
+        self._notices.schedule()
 
     def check_invariants(self) -> None:
         """After each event: an intent is open only while its exchange is on the line (money M3)."""
@@ -236,52 +280,46 @@ class Money:
 
     # -- the order of business (M11) ---------------------------------------------------------------
 
-    def _request(self, request: Request) -> None:
-        if self._agenda.busy:
-            self._refuse(Refusal.BUSY)
-            return
-        keys_of_pin = self._session.working
+    def _run(
+        self, request: Request, keys_of_pin: WorkingKeys | None, done: Callable[[], None]
+    ) -> None:
+        """Sign-in if due, the pending reversals, the pending notices (each tried once), the request."""
 
-        def job(done: Callable[[], None]) -> None:
-            def with_session() -> None:
-                self._reverse(ready)
+        def ready() -> None:
+            refusal = self.refusal() or self._refusal_of(request)
+            if refusal is None and request.pin_block and keys_of_pin is not self._session.working:
+                refusal = Refusal.KEYS_CHANGED
+            if refusal is not None:
+                self._refuse(refusal)
+                done()
+            else:
+                self._financial.run(request, lambda: self._after_request(done))
 
-            def ready() -> None:
-                refusal = self.refusal() or self._refusal_of(request)
-                if (
-                    refusal is None
-                    and request.pin_block
-                    and keys_of_pin is not self._session.working
-                ):
-                    refusal = Refusal.KEYS_CHANGED
-                if refusal is not None:
-                    self._refuse(refusal)
-                    done()
-                else:
-                    self._financial.run(request, lambda: self._after_request(done))
-
-            self._sign_in_if_due(with_session)
-
-        self._agenda.add(job)
+        self._sign_in_if_due(lambda: self._reverse(lambda: self._repeat(ready)))
 
     def _refusal_of(self, request: Request) -> Refusal | None:
-        """What the original of a void has become in the meantime (money M8)."""
-        if request.original is None:
+        """What the original has become in the meantime (money M8), and what is left of it (M15)."""
+        original = request.original
+        if original is None:
             return None
         transactions = self._desk.ledger.transactions
-        if transactions.get(request.original.id).state is not State.APPROVED:
+        original = transactions.get(original.id)
+        if original.state is not State.APPROVED:
             return Refusal.ORIGINAL_NOT_APPROVED
-        if transactions.locked_by(request.original.id) is not None:
+        refunded = transactions.refunded(original.id)
+        if request.row is REFUND:
+            left = _approved_amount(original) - refunded
+            return Refusal.MORE_THAN_LEFT if request.amount > left else None
+        if refunded:
+            return Refusal.ORIGINAL_REFUNDED
+        if transactions.locked_by(original.id) is not None:
             return Refusal.ORIGINAL_LOCKED
         return None
 
     def _after_request(self, done: Callable[[], None]) -> None:
         """When the host asked for a sign-in, do it while nobody waits for it."""
-        if (
-            self._session.has_session
-            and not self._session.signed_in
-            and not self._reversals.pending()
-        ):
+        session = self._session
+        if session.has_session and not session.signed_in and not self._reversals.pending():
             self._sign_in_if_due(done)
         else:
             done()
@@ -297,18 +335,30 @@ class Money:
         """Try what is pending, signing in before it where the keys are missing or no longer good."""
         if not self._reversals.pending():
             done()
-        elif self._session.must_sign_in_before_reversal:
-
-            def signed_in(event: SignInEnded) -> None:
-                if event.signed_in:
-                    self._reversals.run(done)
-                else:
-                    self._reversals.put_off(done)
-
-            self._sign_in.sign_in(self._session.operator, signed_in)
         else:
-            self._reversals.run(done)
+            self._with_keys(self._reversals.run, self._reversals.put_off, done)
+
+    def _repeat(self, done: Callable[[], None]) -> None:
+        """The same for notices."""
+        if not self._notices.pending():
+            done()
+        else:
+            self._with_keys(self._notices.run, self._notices.put_off, done)
+
+    def _with_keys(self, run: Job, put_off: Job, done: Callable[[], None]) -> None:
+        if not self._session.must_sign_in_before_repeating:
+            run(done)
+            return
+
+        def signed_in(event: SignInEnded) -> None:
+            (run if event.signed_in else put_off)(done)
+
+        self._sign_in.sign_in(self._session.operator, signed_in)
 
     def _refuse(self, refusal: Refusal) -> None:
         log.warning("request.refused", reason=refusal)
         self._desk.report(RequestRefused(refusal))
+
+
+def _approved_amount(record: TransactionRecord) -> int:
+    return record.amount if record.approved_amount is None else record.approved_amount

@@ -53,7 +53,7 @@ class Session:
         return self.working is not None and self._signed_in_on != ""
 
     @property
-    def must_sign_in_before_reversal(self) -> bool:
+    def must_sign_in_before_repeating(self) -> bool:
         """Without keys, or when the host no longer takes the ones we hold, even a reversal needs new ones."""
         return self.working is None or self._demanded
 

@@ -221,9 +221,10 @@ class Counter:
     def net_here(self) -> int:
         """Fen that this side holds the cardholder for."""
         transactions = self.ledger._database.all("SELECT kind, state, amount FROM transactions")
-        signs = {"sale": 1, "sale_void": -1}
+        signs = {"sale": 1, "completion": 1, "completion_notice": 1}
+        signs |= {"sale_void": -1, "refund": -1, "completion_void": -1}
         return sum(
-            signs[row["kind"]] * row["amount"]
+            signs.get(row["kind"], 0) * row["amount"]
             for row in transactions
             if row["state"] in ("approved", "voided")
         )

@@ -1,0 +1,57 @@
+"""What only a person can decide: a reversal that never ends, an unresolved case, a restored ledger."""
+
+from __future__ import annotations
+
+import structlog
+
+from posd.core.events import Outcome, TransactionEnded
+from posd.ledger.records import State
+from posd.money.desk import Desk
+
+log = structlog.get_logger()
+
+
+class Cases:
+    """Every decision is one commit with its audit entry: who, why, about what."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def give_up(self, transaction: int, supervisor: str, reason: str) -> bool:
+        """See Money.give_up_reversal."""
+        ledger = self._desk.ledger
+        record = ledger.transactions.get(transaction)
+        if record.reversal_tries < self._desk.configuration.money.reversal_tries:
+            return False
+        details = {"transaction": transaction, "stan": record.stan, "reason": reason}
+        with ledger.commit("given_up"):
+            moved = ledger.transactions.move(
+                transaction, [State.REVERSING], State.UNRESOLVED,
+                {"because": "given up by a supervisor", "reason": reason}, ended_at=ledger.now(),
+            )  # fmt: skip
+            if moved:
+                ledger.audit.add(ledger.now(), supervisor, "reversal_given_up", details)
+        if moved:
+            log.error("alert.unresolved", transaction=transaction, stan=record.stan)
+            self._desk.report(TransactionEnded(transaction, Outcome.UNRESOLVED))
+        return moved
+
+    def close(self, transaction: int, supervisor: str, verdict: str) -> bool:
+        """See Money.close_case."""
+        ledger = self._desk.ledger
+        record = ledger.transactions.get(transaction)
+        if record.state is not State.UNRESOLVED:
+            return False
+        details = {"transaction": transaction, "stan": record.stan, "verdict": verdict}
+        with ledger.commit("case_closed"):
+            ledger.transactions.note(transaction, "case_closed", {"verdict": verdict})
+            ledger.audit.add(ledger.now(), supervisor, "case_closed", details)
+        return True
+
+    def confirm_restored(self, supervisor: str) -> None:
+        """See Money.confirm_restored."""
+        ledger = self._desk.ledger
+        with ledger.commit("restored_confirmed"):
+            ledger.settings.put("restored", False)
+            ledger.settings.put("restored_seen", False)
+            ledger.audit.add(ledger.now(), supervisor, "restored_confirmed")
