@@ -252,9 +252,12 @@ class Dialogue:
 
     def _dispatch(self, name: str, event: object) -> bool:
         """Take the row for this event and what its actions ask for next; False when there is none."""
+        before = self._notice
         if name != "tick":
             self._notice = ""
         taken = self._take(name, event)
+        if not taken:
+            self._notice = before  # what does not concern this step takes no answer away
         while self._follow_ups:
             self._take(*self._follow_ups.popleft())
         return taken

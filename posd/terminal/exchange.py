@@ -104,7 +104,6 @@ def exchange(title: Title, kind: str, again: str, try_again: Action | None = Non
     def begin_again(dialogue: Dialogue, event: KeyPressed) -> None:
         acknowledge(dialogue, event)
         dialogue.form.transaction = None
-        dialogue.form.card = None
         dialogue.form.phase = None
         if try_again is not None:
             try_again(dialogue, event)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
+from posd.core.events import Outcome
+
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
     from posd.terminal.screens import Screen
@@ -41,7 +43,7 @@ EVENTS: Final = frozenset(
         *("printed", "print_failed"),
         # the money core
         *("progress", "refused", "signed_in", "signed_off", "sign_in_failed"),
-        *("not_sent", "approved", "declined", "reversed", "reversal_pending", "unresolved"),
+        *(outcome.value for outcome in Outcome),
         # the beginning, and what an action asks for next
         *("power_up", "next"),
     }

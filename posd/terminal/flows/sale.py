@@ -120,7 +120,7 @@ def send(dialogue: Dialogue, event: object) -> None:
     card = form.card
     assert isinstance(card, SwipedCard)
     pin_block = event.pin_block if isinstance(event, PinEntered) else None
-    form.attempted = True
+    form.attempted, form.card = True, None  # a track is held for one request
     dialogue.money.sale(form.amount, form.order, card, pin_block)
 
 

@@ -167,7 +167,8 @@ def send(dialogue: Dialogue, event: object) -> None:
     pin_block = event.pin_block if isinstance(event, PinEntered) else None
     if form.reason:
         note_reason(dialogue)
-    dialogue.money.void(form.original.id, form.card, pin_block, form.supervisor)
+    card, form.card = form.card, None  # a track is held for one request
+    dialogue.money.void(form.original.id, card, pin_block, form.supervisor)
 
 
 def note_reason(dialogue: Dialogue) -> None:

@@ -1,0 +1,131 @@
+"""The catalogues say the same things, and everything fits the smallest screen."""
+
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+import posd
+from devices import columns as grid
+from posd.core.events import Phase
+from posd.ledger.records import State
+from posd.money.money import Refusal
+from posd.texts import LANGUAGES, ROOM, amount_text, catalogue
+from posd.texts.errors import ErrorCode
+
+COLUMNS = 16
+LONGEST = {
+    "amount": "99999999.99",
+    "limit": "9999999999.99",
+    "voucher": "000012",
+    "code": "123456",
+    "version": "10.10.10",
+    "operator": "01",
+    "digit": "9",
+    "card": "622500****0014",
+    "count": "510",
+    "terminal": "T0000001",
+    "seconds": "86400",
+    "time": "1440:00",
+    "hotline": "9" * 40,
+}
+"""Each placeholder with the longest value that it is ever filled with."""
+
+NAMES = sorted(catalogue("zh_CN").names)
+
+
+def test_the_catalogues_have_the_same_names() -> None:
+    assert catalogue("zh_CN").names == catalogue("en").names
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_text_has_the_same_placeholders_in_every_language(name: str) -> None:
+    assert len({_placeholders(language, name) for language in LANGUAGES}) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_text_fits_its_room_with_the_longest_values(language: str, name: str) -> None:
+    part = name.partition(".")[0]
+    columns = COLUMNS - len("1 ") if part == "menu" else COLUMNS
+    for text in catalogue(language).raw(name):
+        rows = grid.wrap(text.format_map(LONGEST), columns)
+        assert len(rows) <= ROOM[part], rows
+        assert all(grid.printable(row) == row for row in rows)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_text_is_used_by_the_program(name: str) -> None:
+    """A name that is put together in code counts when its fixed beginning is there."""
+    first, _, rest = name.partition(".")
+    candidates = {f'"{name}"', *(f'"{first}.{rest[:end]}{{' for end in range(len(rest)))}
+    if first == "help":
+        candidates = {f'help="{rest}"', f'"{name}"'}
+        candidates |= {"help=name"} if rest in ("not_sent", "reversed", "unresolved") else set()
+    assert any(candidate in _program() for candidate in candidates)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("state", State)
+def test_every_state_of_a_transaction_can_be_told(language: str, state: State) -> None:
+    texts = catalogue(language)
+    assert texts.has(f"title.outcome_{state}")
+    assert texts.has(f"line.last_{state}")
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_every_refusal_of_the_money_core_has_its_own_text(refusal: Refusal) -> None:
+    assert catalogue("zh_CN").has(f"result.refused_{refusal}")
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_phase_of_a_wait_has_a_text(phase: Phase) -> None:
+    assert catalogue("zh_CN").has(f"line.phase_{phase}")
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_every_error_code_says_what_it_means_and_what_to_do(code: ErrorCode) -> None:
+    assert re.fullmatch(r"E\d{3}", code)
+    for language in LANGUAGES:
+        assert catalogue(language).has(f"error.{code}.text")
+        assert catalogue(language).has(f"error.{code}.action")
+
+
+def test_every_error_text_belongs_to_a_code() -> None:
+    codes = {name.split(".")[1] for name in NAMES if name.startswith("error.")}
+    assert codes == {str(code) for code in ErrorCode}
+
+
+def test_a_missing_text_is_an_error_and_not_an_empty_screen() -> None:
+    with pytest.raises(KeyError):
+        catalogue("zh_CN").text("say.nothing_of_the_kind")
+
+
+def test_an_unknown_language_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a language"):
+        catalogue("fr")
+
+
+@pytest.mark.parametrize(
+    ("fen", "text"), [(0, "0.00"), (5, "0.05"), (1234, "12.34"), (10_000_000, "100000.00")]
+)
+def test_an_amount_is_shown_in_yuan(fen: int, text: str) -> None:
+    assert amount_text(fen) == text
+
+
+def _placeholders(language: str, name: str) -> tuple[frozenset[str], ...]:
+    """Of a text, or of all pages of a help text together."""
+    raw = "".join(catalogue(language).raw(name))
+    return (frozenset(field for _, field, _, _ in string.Formatter().parse(raw) if field),)
+
+
+def _program() -> str:
+    root = Path(posd.__file__).parent
+    return "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("terminal", "texts")
+        for path in (root / folder).rglob("*.py")
+    )
