@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from devices.card_reader import Framing
+from devices.magnetic_stripe import Framing
 from devices.simulated.pseudo_terminal import PseudoTerminal
 from devices.track import Number, lrc
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from devices.display import Encoding
+from devices.picture import Encoding
 from devices.simulated.pseudo_terminal import PseudoTerminal
 from devices.simulated.vt100 import Screen
 

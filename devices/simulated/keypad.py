@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from devices.keypad import DEFAULT_KEY_BYTES, Key
+from devices.keys import DEFAULT_KEY_BYTES, Key
 from devices.simulated.pseudo_terminal import PseudoTerminal
 
 

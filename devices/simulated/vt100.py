@@ -14,7 +14,7 @@ import re
 import unicodedata
 from typing import Final
 
-from devices.display import Encoding
+from devices.picture import Encoding
 
 _BLANK: Final = " "
 _BEHIND_WIDE: Final = ""

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices import columns as grid
-from devices.display import Display, Encoding, Painter, Picture
+from devices.display import Display
 from devices.line import LineSettings, LineState
+from devices.picture import Encoding, Painter, Picture
 from devices.simulated.display import SimulatedDisplay
 from devices.simulated.vt100 import Screen
 

@@ -3,7 +3,10 @@ import sys
 
 import pytest
 
-PURE = ["columns", "slip", "escpos", "printer_status", "track"]
+PURE = [
+    *["columns", "escpos", "keys", "magnetic_stripe", "picture", "printer_status", "slip", "track"],
+    *["simulated", "simulated.receipt_printer", "simulated.vt100"],
+]
 
 
 @pytest.mark.parametrize("module", ["", *(f".{name}" for name in PURE)])
