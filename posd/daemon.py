@@ -67,6 +67,7 @@ def run(configuration: Configuration) -> int:
             ledger.close()
     finally:
         lock.release()
+        ending.over()
 
 
 def leave_no_core_dump() -> None:
@@ -106,6 +107,11 @@ class _Ending:
         self._tell = lambda: loop.call_soon_threadsafe(call)
         if self._ordered:
             call()
+
+    def over(self) -> None:
+        """Nothing is left to end. While Python is finalized only an ignored signal is survived."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
 
     def _signalled(self, _number: int, _frame: object) -> None:
         self._ordered = True
@@ -162,7 +168,7 @@ class _Terminal:
             self._core.start()
             self._look_after_core()
             if self._exit_code is None:
-                plain = "" if self._configuration.host.tls else ", plain TCP to the host"
+                plain = ", plain TCP to the host" if self._configuration.host.plaintext else ""
                 self._manager.ready(f"running{plain}")
                 seconds = round(loop.time() - started, 3)
                 _log.info("ready", seconds=seconds, tls=self._configuration.host.tls)
