@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from devices.display import Picture
+from devices.picture import Picture
 from devices.slip import Slip
 from protocol import Key as CipherKey
 from protocol import Pan

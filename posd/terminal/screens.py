@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from devices import columns as grid
-from devices.display import Picture
+from devices.picture import Picture
 
 _ROOMY = 8  # lines from which a blank row sets the title off
 _MORE_BELOW, _MORE_ABOVE = "▼", "▲"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from devices import slip as slips
-from devices.display import Picture
+from devices.picture import Picture
 from posd.core.events import DeviceChanged, Event, PrintEnded, PrinterChanged, TimerFired
 from posd.testing.stage import Slip, Witness
 from posd.testing.world import Appointment, World
