@@ -198,10 +198,12 @@ class _FromLibraries(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
+        # Libraries may have levels in between; structlog knows the five.
+        level = max(logging.DEBUG, min(logging.CRITICAL, record.levelno // 10 * 10))
+        more = {"exc_info": error} if error else {}
         structlog.get_logger().log(
-            record.levelno, "library_message", library=record.name, text=record.getMessage(),
-            **({"exc_info": error} if error else {}),
-        )  # fmt: skip
+            level, "library_message", library=record.name, text=record.getMessage(), **more
+        )
 
 
 def _take_over_library_logging(level: str) -> None:

@@ -134,7 +134,7 @@ class MoneySettings(Section, frozen=True, kw_only=True):
 
     reversal_tries: Annotated[int, Meta(ge=1, le=100)] = 3
     notice_tries: Annotated[int, Meta(ge=1, le=100)] = 3
-    duplicate_notice_is_done: bool = False  # 94 to a repeated notice: an earlier copy was carried out
+    duplicate_notice_is_done: bool = False  # 94 to a repeat: an earlier copy was carried out
     backoff_first_seconds: Seconds = 5
     backoff_longest_seconds: Seconds = 300
     none_found_wait_seconds: Seconds = 60

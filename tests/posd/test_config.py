@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from posd.config import (
+    CardReaderSettings,
     Configuration,
     ConfigurationError,
     DialectSettings,
+    DisplaySettings,
     HostSettings,
+    KeyFileSettings,
+    KeypadSettings,
+    LogSettings,
+    MoneySettings,
+    PrinterSettings,
+    TerminalSettings,
+    TimeoutSettings,
+    VoidSettings,
     load,
     make_dialect,
 )
@@ -347,3 +360,56 @@ def test_the_configuration_cannot_be_changed_once_it_is_read(directory: Path) ->
     configuration: Configuration = load(written(directory, MINIMAL))
     with pytest.raises(AttributeError):
         configuration.host.port = 1  # type: ignore[misc]
+
+
+SECTIONS: dict[str, Any] = {
+    "terminal": TerminalSettings,
+    "host": HostSettings,
+    "dialect": DialectSettings,
+    "money": MoneySettings,
+    "void": VoidSettings,
+    "timeouts": TimeoutSettings,
+    "devices.keypad": KeypadSettings,
+    "devices.display": DisplaySettings,
+    "devices.printer": PrinterSettings,
+    "devices.card_reader": CardReaderSettings,
+    "keys": KeyFileSettings,
+    "log": LogSettings,
+}
+EXAMPLE = Path(__file__).parents[2] / "systemd" / "posd.example.toml"
+
+
+def test_the_shipped_example_is_a_good_configuration(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (directory / "acquirer-ca.pem").write_text("")
+    for name in ("device", "master"):
+        (directory / f"{name}.key").rename(directory / f"{name}-key")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(directory))
+    assert load(written(directory, EXAMPLE.read_text(encoding="utf-8"))).host.tls
+
+
+def test_what_the_example_comments_out_is_the_default(directory: Path) -> None:
+    """Every line of the form `# key = value` in it, against the type of its section."""
+    said: dict[str, dict[str, object]] = {}
+    section = ""
+    for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
+        if header := re.match(r"#? ?\[([a-z_.]+)\]", line):
+            section = header[1]
+        elif default := re.match(r"# ([a-z_]+ = .*)", line):
+            said.setdefault(section, {}).update(tomllib.loads(default[1]))
+    checked = 0
+    for section, values in said.items():
+        kind = SECTIONS[section]
+        defaults = dict(
+            zip(
+                kind.__struct_fields__[-len(kind.__struct_defaults__) :],
+                kind.__struct_defaults__,
+                strict=True,
+            )
+        )
+        for key, value in values.items():
+            if defaults[key] is not None and section != "keys":
+                assert value == defaults[key], f"{section}.{key}"
+                checked += 1
+    assert checked > 25

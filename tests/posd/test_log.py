@@ -268,6 +268,15 @@ def test_what_libraries_log_goes_the_same_way_without_values() -> None:
     assert PAN not in stream.getvalue()
 
 
+@pytest.mark.parametrize(("number", "level"), [(5, "debug"), (25, "info"), (99, "critical")])
+def test_a_library_with_levels_of_its_own_is_heard(number: int, level: str) -> None:
+    stream = logged(level="debug")
+    logging.getLogger().setLevel(1)
+    logging.getLogger("some.library").log(number, "said %s", "something")
+    entry = json.loads(stream.getvalue())
+    assert (entry["level"], entry["text"]) == (level, "said something")
+
+
 def test_a_reader_that_went_away_does_not_end_the_caller() -> None:
     stream = logged()
     stream.close()
