@@ -1,4 +1,4 @@
-"""A keypad on a serial line.
+"""A keypad on a serial line, or a built-in one that Linux knows as an input device.
 
 Knows when a key was pressed; knows nothing of what a key does.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from devices.input_keys import InputKeyParser
 from devices.keys import DEFAULT_KEY_BYTES, Key, KeypadParser
 from devices.line import Line, LineSettings, LineState
 from devices.recorder import FlightRecorder, mask_all
@@ -22,6 +23,7 @@ _MASK_MARGIN_SECONDS: Final = 5.0
 class Keypad:
     """A keypad on a line; `on_key` gets each key as it is pressed.
 
+    With a port `evdev:PATH` it is an input device, and `key_bytes` is not used.
     While `masked` is True (a PIN or password prompt is open) the flight recorder keeps no key.
     """
 
@@ -33,8 +35,10 @@ class Keypad:
         *,
         key_bytes: Mapping[int, Key] = DEFAULT_KEY_BYTES,
     ) -> None:
-        self.line = Line(settings, self._on_bytes, on_state, mask_in=self._mask)
-        self._parser = KeypadParser(key_bytes)
+        self.line = Line(settings, self._on_bytes, self._state_changed, mask_in=self._mask)
+        self._key_bytes = key_bytes
+        self._parser = self._new_parser()
+        self._on_state = on_state
         self._on_key = on_key
         self._masked = False
         self._unmasked_at = float("-inf")
@@ -74,6 +78,14 @@ class Keypad:
     async def stop(self) -> None:
         """Lets the line go."""
         await self.line.stop()
+
+    def _new_parser(self) -> KeypadParser | InputKeyParser:
+        is_input_device = self.line.settings.is_input_device
+        return InputKeyParser() if is_input_device else KeypadParser(self._key_bytes)
+
+    def _state_changed(self, state: LineState) -> None:
+        self._parser = self._new_parser()  # half an event of before is no part of one now
+        self._on_state(state)
 
     def _mask(self, data: bytes) -> bytes:
         lingering = self.line.now() - self._unmasked_at < _MASK_MARGIN_SECONDS

@@ -1,7 +1,7 @@
-"""Opening what a line runs on: a serial port, or plain TCP to a serial device server.
+"""Opening what a line runs on: a serial port, plain TCP to a serial device server, a Linux input device.
 
-Both end as a non-blocking file descriptor for `os.read` and `os.write`. pyserial opens and
-configures; its own `write` spins or blocks, and is not used.
+All end as a non-blocking file descriptor for `os.read` and `os.write`. pyserial opens and
+configures serial ports; its own `write` spins or blocks, and is not used.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ XON: Final = 0x11  # DC1, ISO/IEC 6429; with `xon_xoff` the kernel takes both ou
 XOFF: Final = 0x13  # DC3
 _CONNECT_SECONDS: Final = 3.0
 _TCP_SCHEME: Final = "socket://"
+_INPUT_SCHEME: Final = "evdev:"
+_EVIOCGRAB: Final = 0x40044590  # _IOW('E', 0x90, int), linux/input.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class LineSettings:
     """One line, as configured.
 
     `port`: a device path (best a stable one: /dev/serial/by-id/..., /dev/posd/...), or
-    `socket://HOST:PORT` for plain TCP, where speed, parity and flow control are the server's.
+    `socket://HOST:PORT` for plain TCP, where speed, parity and flow control are the server's, or
+    `evdev:PATH` for a Linux input device (/dev/input/by-path/...), which only reads.
     `write_seconds`: how long a device may refuse bytes until the line counts as absent.
     `queue_limit`: bytes that may wait to be written.
     Raises ValueError with the field, what was expected and what was found.
@@ -63,6 +66,8 @@ class LineSettings:
             raise ValueError("port: expected a device path or socket://HOST:PORT, found nothing")
         if self.is_tcp:
             _tcp_address(self.port)
+        if self.port == _INPUT_SCHEME:
+            raise ValueError("port: expected evdev:PATH, found no path")
         if self.write_seconds <= 0 or self.queue_limit <= 0:
             raise ValueError("write_seconds, queue_limit: expected more than 0")
 
@@ -70,6 +75,11 @@ class LineSettings:
     def is_tcp(self) -> bool:
         """Whether the port is a TCP connection instead of a device."""
         return self.port.startswith(_TCP_SCHEME)
+
+    @property
+    def is_input_device(self) -> bool:
+        """Whether the port is a Linux input device, whose bytes are `struct input_event`."""
+        return self.port.startswith(_INPUT_SCHEME)
 
 
 def _tcp_address(port: str) -> tuple[str, int]:
@@ -100,6 +110,8 @@ async def open_port(settings: LineSettings) -> OpenPort:
     """Opens and configures the port, for this process alone. Raises PortError."""
     if settings.is_tcp:
         return await _TcpPort.connect(settings.port)
+    if settings.is_input_device:
+        return _InputPort(settings.port.removeprefix(_INPUT_SCHEME))
     return _SerialPort(settings)
 
 
@@ -171,6 +183,25 @@ class _TcpPort:
 
     def close(self) -> None:
         self._connection.close()
+
+
+class _InputPort:
+    """An input device for this process alone: grabbed, its keys never reach a console."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            self.descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise PortError(_reason(error)) from None
+        try:
+            fcntl.ioctl(self.descriptor, _EVIOCGRAB, 1)
+        except OSError as error:
+            os.close(self.descriptor)
+            raise PortError(f"cannot be grabbed: {_reason(error)}") from None
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self.descriptor)
 
 
 def _reason(error: Exception) -> str:

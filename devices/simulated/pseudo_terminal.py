@@ -43,6 +43,10 @@ class PseudoTerminal:
         self.path = Path(path)
         self.drip_seconds = 0.0
         """When not 0, what is sent goes out one byte in so many seconds."""
+        self.delay_seconds = 0.0
+        """What is sent goes out so much later."""
+        self.lose_every: int | None = None
+        """When set, every so many-th byte is lost, in both directions."""
         self.stop_after: int | None = None
         """When set, only so many bytes are still sent; what follows is swallowed (half a frame)."""
         self._on_bytes = on_bytes
@@ -50,6 +54,7 @@ class PseudoTerminal:
         self._loop = asyncio.get_running_loop()
         self._master = -1
         self._slave = -1
+        self._passed = 0
         self._outgoing: deque[int] = deque()
         self._send_timer: asyncio.TimerHandle | None = None
         self._read_timer: asyncio.TimerHandle | None = None
@@ -109,11 +114,30 @@ class PseudoTerminal:
 
     def send(self, data: bytes) -> None:
         """Sends the bytes as the faults in force allow; what finds no room is lost."""
-        if not self.is_plugged:
-            return
         if self.stop_after is not None:
             data = data[: self.stop_after]
             self.stop_after -= len(data)
+        if self.delay_seconds:
+            self._loop.call_later(self.delay_seconds, self._send, self._thin(data))
+        else:
+            self._send(self._thin(data))
+
+    def close(self) -> None:
+        """Takes the device away for good."""
+        self.unplug()
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _thin(self, data: bytes) -> bytes:
+        if self.lose_every is None:
+            return data
+        first = self._passed + 1
+        self._passed += len(data)
+        return bytes(byte for number, byte in enumerate(data, first) if number % self.lose_every)
+
+    def _send(self, data: bytes) -> None:
+        if not self.is_plugged:
+            return
         interval = self._interval()
         if not interval and not self._outgoing:
             self._put(data)
@@ -121,12 +145,6 @@ class PseudoTerminal:
         self._outgoing.extend(data)
         if self._send_timer is None and self._outgoing:
             self._send_timer = self._loop.call_later(interval, self._send_one)
-
-    def close(self) -> None:
-        """Takes the device away for good."""
-        self.unplug()
-
-    # -- inside ---------------------------------------------------------------------------------
 
     def _plug(self) -> None:
         self._master, self._slave = os.openpty()
@@ -178,7 +196,7 @@ class PseudoTerminal:
         except OSError:
             return
         if data:
-            self._on_bytes(data)
+            self._on_bytes(self._thin(data))
 
     def _interval(self) -> float:
         if self.drip_seconds:

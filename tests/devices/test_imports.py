@@ -4,7 +4,17 @@ import sys
 import pytest
 
 PURE = [
-    *["columns", "escpos", "keys", "magnetic_stripe", "picture", "printer_status", "slip", "track"],
+    *[
+        "columns",
+        "escpos",
+        "input_keys",
+        "keys",
+        "magnetic_stripe",
+        "picture",
+        "printer_status",
+        "slip",
+        "track",
+    ],
     *["simulated", "simulated.receipt_printer", "simulated.vt100"],
 ]
 
