@@ -93,7 +93,7 @@ class Acquiring:
     def __init__(self, installation: Installation, witness: Witness) -> None:
         self.acquirer = WatchedAcquirer(
             installation,
-            witness.received,
+            witness,
             seconds=time.monotonic,  # noqa: TID251 - a real daemon's host runs in real time
             clock=_now,
             random_bytes=secrets.token_bytes,

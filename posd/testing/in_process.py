@@ -124,7 +124,7 @@ class InProcessStage:
         if self._host is None:
             acquirer = WatchedAcquirer(
                 self.installation,
-                self.witness.received,
+                self.witness,
                 seconds=self.world.monotonic,
                 clock=self.world.now,
                 random_bytes=self.random_bytes,

@@ -197,6 +197,10 @@ class Player:
             return f"no paper came out\n{self._screen_in_words()}"
         return "the paper:\n" + "\n".join(torn(slip.rows) for slip in slips)
 
+    def _newest_slip(self) -> str:
+        slips = self._witness.slips
+        return f"the newest slip:\n{torn(slips[-1].rows)}" if slips else "no paper came out"
+
     # --- the host ---------------------------------------------------------------------------------
 
     def _expect_host(self, step: steps.ExpectHost) -> None:
@@ -281,7 +285,7 @@ class Player:
         if not self._come_true(lambda: found() is not None, None):
             self._complain(
                 f"expected {pattern} on the {step.source}",
-                self._screen_in_words() if step.source == "screen" else self._paper_in_words(),
+                self._screen_in_words() if step.source == "screen" else self._newest_slip(),
             )
         self._values[step.name] = found() or ""
 

@@ -27,6 +27,7 @@ from posd.testing.steps import SettingValue
 _POLL: Final = 0.005  # s
 _NOTICE: Final = 0.25  # s that a screen may take to answer a key
 _QUIET: Final = 0.015  # s without a change: the screen is drawn
+_READY: Final = 10.0  # s that the first screen may take
 _STOP: Final = 10.0  # s that an ordered end may take
 _LAST_LINES: Final = 5
 
@@ -72,6 +73,8 @@ class RealStage:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONPATH": path},
             )
+        # Keys that are pressed before the keypad is opened are lost, as on a real one.
+        self.let_pass(_READY, lambda: any(self.witness.screen))
 
     def power_cut(self) -> None:
         if self.process is None:
@@ -172,6 +175,8 @@ class RealStage:
 
         A terminal drops digits that come before its prompt for a secret can be seen.
         """
+        if self.process is None:
+            raise StageError("the terminal has no power")
         before = len(self.witness.screens)
         self._loop.call(act)
         if self.let_pass(_NOTICE, lambda: len(self.witness.screens) > before):

@@ -61,12 +61,14 @@ class Witness:
     """What has come out of the terminal since the stage was built, oldest first.
 
     screens: every picture that differs from the one before it. slips: the paper in pieces, cut by
-    cut; the last one may be unfinished. received: what reached the host.
+    cut; the last one may be unfinished. received: what reached the host. frames: every frame that
+    reached the host, and the bytes of every answer, as they were; they hold what is secret.
     """
 
     screens: list[Screen] = field(default_factory=lambda: [()])
     slips: list[Slip] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    frames: list[bytes] = field(default_factory=list, repr=False)
     listener: Listener | None = None
 
     @property

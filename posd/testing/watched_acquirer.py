@@ -10,7 +10,7 @@ from posd.acquirer.answers import Delivery
 from posd.acquirer.ledger import AcquirerLedger
 from posd.acquirer.request import UNKNOWN, read_request
 from posd.testing.installation import Installation
-from posd.testing.stage import Received
+from posd.testing.stage import Received, Witness
 from protocol import Message, PinBlock, ProtocolError, decode
 from protocol.elements import Value
 
@@ -18,7 +18,7 @@ _NEVER = float("inf")
 
 
 class WatchedAcquirer(Acquirer):
-    """The acquirer of one installation; each frame is in `received` before its answer is due.
+    """The acquirer of one installation; the witness knows each frame before its answer is due.
 
     seconds: a clock that never jumps. clock, random_bytes: the acquirer's own.
     """
@@ -26,7 +26,7 @@ class WatchedAcquirer(Acquirer):
     def __init__(
         self,
         installation: Installation,
-        received: list[Received],
+        witness: Witness,
         *,
         seconds: Callable[[], float],
         clock: Callable[[], datetime],
@@ -39,7 +39,7 @@ class WatchedAcquirer(Acquirer):
             random_bytes=random_bytes,
             options=installation.acquirer_options(),
         )
-        self._received = received
+        self._witness = witness
         self._seconds = seconds
         self._answered_at = 0.0
 
@@ -47,15 +47,16 @@ class WatchedAcquirer(Acquirer):
         """As any acquirer's."""
         message = _decoded(frame)
         deliveries = super().receive(frame)
+        self._witness.frames += [frame, *(delivery.data for delivery in deliveries)]
         if message is None:
-            self._received.append(Received("", UNKNOWN, {}))
+            self._witness.received.append(Received("", UNKNOWN, {}))
             return deliveries
         request = read_request(message)
         if request.financial:
             delays = [delivery.after for delivery in deliveries if delivery.data]
             self._answered_at = self._seconds() + min(delays) if delays else _NEVER
         elements = {number: _in_words(value) for number, value in message.elements.items()}
-        self._received.append(Received(message.mti, request.kind, elements))
+        self._witness.received.append(Received(message.mti, request.kind, elements))
         return deliveries
 
     @property
