@@ -23,7 +23,8 @@ class Database:
     """One exclusive connection. After any error inside a commit it answers nothing but LedgerFailed.
 
     observe is called with "before LABEL" and "after LABEL" around each COMMIT: the seam where a test
-    stops the world.
+    stops the world. When it raises sqlite3.Error, that COMMIT has reported an error: without effect
+    on the disk, or with it.
     """
 
     def __init__(self, path: Path | str, observe: Callable[[str], None] = _nothing) -> None:
@@ -89,14 +90,14 @@ class Database:
                 self._connection.execute("ROLLBACK")
             raise
         self._label = None
-        self.observe(f"before {label}")
         try:
+            self.observe(f"before {label}")
             self._connection.execute("COMMIT")
+            self.commits += 1
+            self.observe(f"after {label}")
         except sqlite3.Error as error:
             self._broken = f"commit {label}: {_name(error)}"
             raise LedgerFailed(self._broken) from None
-        self.commits += 1
-        self.observe(f"after {label}")
 
     def write(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """One INSERT, UPDATE or DELETE, only inside a commit."""

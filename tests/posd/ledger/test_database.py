@@ -106,3 +106,23 @@ def test_steps_and_audit_cannot_be_rewritten(path: Path) -> None:
     with pytest.raises(LedgerFailed, match="CONSTRAINT"), database.commit("forgery"):
         database.write("UPDATE audit SET who = '99'")
     database.close()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_commit_that_reports_an_error_may_be_on_disk_all_the_same(
+    path: Path, moment: str
+) -> None:
+    def disk_fails(point: str) -> None:
+        if point == f"{moment} bad":
+            raise sqlite3.OperationalError("disk I/O error")
+
+    database = Database(path, disk_fails)
+    with pytest.raises(LedgerFailed), database.commit("bad"):
+        database.write("INSERT INTO counters VALUES ('stan', 7)")
+    with pytest.raises(LedgerFailed):  # what is on disk is unknown until it is opened again
+        database.one("SELECT 1")
+    database.close()
+    again = Database(path)
+    found = again.one("SELECT value FROM counters")
+    again.close()
+    assert (found is not None) is (moment == "after")
