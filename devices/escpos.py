@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from devices.slip import Cut, Line, QRCode, Slip, TextLine, set_lines
+from devices.bitmap import Bitmap
+from devices.slip import Cut, Line, Logo, QRCode, Slip, TextLine, set_lines
 
 PAPER_COLUMNS: Final = (32, 48)  # 58 mm and 80 mm paper, 12-dot characters at 203 dpi
 SENDING_LIMIT: Final = 1024  # bytes under way at a time; the smallest receive buffers are 4 KB
@@ -41,51 +42,80 @@ _QR_PRINT: Final = b"\x1d(k\x03\x00\x31\x51\x30"
 SEVER: Final = INITIALISE + _CUT
 
 
-def encode(slip: Slip, columns: int) -> list[bytes]:
+# GS v 0, m = 0 (normal size), then bytes in a row and rows, two bytes each, low byte first
+_RASTER: Final = b"\x1dv0\x00"
+_RASTER_HEADER: Final = len(_RASTER) + 4
+_COLUMN_DOTS: Final = 12
+
+
+def encode(slip: Slip, columns: int, logo: Bitmap | None = None) -> list[bytes]:
     """The slip in pieces of at most `PIECE_LIMIT` bytes, each ending at a line's end.
 
     Each piece sets the type it needs and leaves normal type behind, so any piece may be followed
     by a status request. Only printable characters (`devices.columns.is_printable`) get through.
-    The first piece initialises the printer. Raises ValueError for a width no paper has.
+    The first piece initialises the printer. Raises ValueError for a width no paper has, or a logo
+    that is wider than the paper.
     """
     if columns not in PAPER_COLUMNS:
         raise ValueError(f"expected {PAPER_COLUMNS} columns, found {columns}")
+    if logo is not None and logo.width > columns * _COLUMN_DOTS:
+        raise ValueError(
+            f"expected a logo of at most {columns * _COLUMN_DOTS} dots, found {logo.width}"
+        )
     pieces: list[bytes] = []
     piece = INITIALISE + CHINESE + STATUS_BACK_ON
     for line in set_lines(slip, columns):
-        data = b"".join(_encode_line(line))
-        if len(piece) + len(data) > PIECE_LIMIT:
-            pieces.append(piece)
-            piece = b""
-        piece += data
+        for data in _encode_line(line, logo):
+            if len(piece) + len(data) > PIECE_LIMIT:
+                pieces.append(piece)
+                piece = b""
+            piece += data
     pieces.append(piece)
     return pieces
 
 
-def _encode_line(line: Line) -> Iterator[bytes]:
+def _encode_line(line: Line, logo: Bitmap | None) -> Iterator[bytes]:
+    """A line in parts between which a piece may end."""
     match line:
         case TextLine():
-            yield from _encode_text(line)
+            yield _encode_text(line)
         case QRCode():
-            yield from (_ALIGN_CENTRE, _QR_MODEL_2, _QR_MODULE_DOTS, _QR_LEVEL_M)
-            yield from (_store_qr(line.data), _QR_PRINT, _ALIGN_LEFT)
+            set_up = _ALIGN_CENTRE + _QR_MODEL_2 + _QR_MODULE_DOTS + _QR_LEVEL_M
+            yield set_up + _store_qr(line.data) + _QR_PRINT + _ALIGN_LEFT
+        case Logo():
+            if logo is not None:
+                yield from _encode_bands(logo)
         case Cut():
             yield _CUT
 
 
-def _encode_text(line: TextLine) -> Iterator[bytes]:
+def _encode_text(line: TextLine) -> bytes:
     """A line of text; the indent is in columns of normal type, so it goes before the large type."""
-    yield b" " * line.indent
-    if line.bold:
-        yield _BOLD[True]
+    data = line.text.encode("gb18030")
     if line.large:
-        yield _LARGE[True]
-    yield line.text.encode("gb18030")
-    if line.large:
-        yield _LARGE[False]
+        data = _LARGE[True] + data + _LARGE[False]
     if line.bold:
-        yield _BOLD[False]
-    yield _LINE_FEED
+        data = _BOLD[True] + data + _BOLD[False]
+    return b" " * line.indent + data + _LINE_FEED
+
+
+def _encode_bands(logo: Bitmap) -> Iterator[bytes]:
+    """The logo in bands, one below the other, each a raster picture of its own."""
+    room = PIECE_LIMIT - _RASTER_HEADER - len(_ALIGN_CENTRE) - len(_ALIGN_LEFT)
+    rows = room // logo.row_bytes
+    for top in range(0, logo.height, rows):
+        height = min(rows, logo.height - top)
+        dots = logo.dots[top * logo.row_bytes : (top + height) * logo.row_bytes]
+        size = logo.row_bytes.to_bytes(2, "little") + height.to_bytes(2, "little")
+        yield _ALIGN_CENTRE + _RASTER + size + _without_commands(dots) + _ALIGN_LEFT
+
+
+def _without_commands(dots: bytes) -> bytes:
+    """Dots that a printer cannot take for a real-time command, which it obeys even in a picture.
+
+    Those begin with DLE (0x10); one more dot, beside the one that makes the DLE, is not seen.
+    """
+    return dots.replace(b"\x10", b"\x30")
 
 
 def _store_qr(data: str) -> bytes:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from devices import escpos
+from devices.bitmap import Bitmap
 from devices.line import Line, LineSettings, LineState
 from devices.printer_inquiry import Inquiry
 from devices.printer_status import (
@@ -70,7 +71,7 @@ class _Job:
 
 
 class Printer:
-    """A printer on a line. `columns`: 32 (58 mm paper) or 48 (80 mm).
+    """A printer on a line. `columns`: 32 (58 mm paper) or 48 (80 mm). `logo`: for slips that ask.
 
     `on_status` gets every change of what the printer says of itself, `on_job` one outcome for
     every job given to `print`, `on_state` whether the line is there. None of them is called from
@@ -85,12 +86,15 @@ class Printer:
         on_job: Callable[[JobEnded], None],
         on_state: Callable[[LineState], None],
         *,
+        logo: Bitmap | None = None,
         piece_seconds: float = PIECE_SECONDS,
         idle_poll_seconds: float = IDLE_POLL_SECONDS,
     ) -> None:
-        if columns not in escpos.PAPER_COLUMNS:
-            raise ValueError(f"columns: expected one of {escpos.PAPER_COLUMNS}, found {columns}")
+        escpos.encode(
+            Slip(()), columns, logo
+        )  # raises ValueError for what no slip can be printed with
         self.columns = columns
+        self._logo = logo
         self.status: PrinterStatus | None = None
         """What the printer last said; None while its line is absent or nothing is known yet."""
         self._on_status = on_status
@@ -142,7 +146,7 @@ class Printer:
 
     def print(self, job: int, slip: Slip) -> None:
         """Prints the slip after those before it; `job` comes back in `JobEnded`."""
-        self._waiting.append(_Job(job, escpos.encode(slip, self.columns)))
+        self._waiting.append(_Job(job, escpos.encode(slip, self.columns, self._logo)))
         asyncio.get_running_loop().call_soon(self._start_next)
 
     def cancel(self, job: int) -> None:

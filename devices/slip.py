@@ -78,11 +78,16 @@ class QRCode:
 
 
 @dataclass(frozen=True, slots=True)
+class Logo:
+    """The shop's logo, in the middle, on a printer that has one; nothing on any other."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """The paper is fed past the cutter and cut."""
 
 
-Row = Text | Pair | Rule | Feed | QRCode | Cut
+Row = Text | Pair | Rule | Feed | QRCode | Logo | Cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ class TextLine:
     bold: bool = False
 
 
-Line = TextLine | QRCode | Cut
+Line = TextLine | QRCode | Logo | Cut
 
 _KINDS: Final[dict[str, type[Row]]] = {
     "text": Text,
@@ -113,6 +118,7 @@ _KINDS: Final[dict[str, type[Row]]] = {
     "rule": Rule,
     "feed": Feed,
     "qr_code": QRCode,
+    "logo": Logo,
     "cut": Cut,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
@@ -174,7 +180,7 @@ def _set_row(row: Row, columns: int) -> list[Line]:
             return [TextLine("-" * columns)]
         case Feed():
             return [TextLine("") for _ in range(row.lines)]
-        case QRCode() | Cut():
+        case QRCode() | Logo() | Cut():
             return [row]
 
 
@@ -191,7 +197,8 @@ def _set_text(row: Text, columns: int) -> list[Line]:
 def _set_pair(row: Pair, columns: int) -> list[Line]:
     """On one line when they fit with a space between, else the value below its label.
 
-    There it stands on the right, or on the left when it needs more than one line itself.
+    There it stands on the right, or on the left when it needs more than one line itself. The label
+    of a large value is in ordinary type then.
     """
     scale = 2 if row.large else 1
     available = columns // scale
@@ -202,7 +209,7 @@ def _set_pair(row: Pair, columns: int) -> list[Line]:
         return [TextLine(left + " " * gap + right, 0, row.large, row.bold)]
     align: Align = "right" if len(grid.wrap(right, available)) == 1 else "left"
     return [
-        *_set_text(Text(left, "left", row.large, row.bold), columns),
+        *_set_text(Text(left, "left", False, row.bold), columns),
         *_set_text(Text(right, align, row.large, row.bold), columns),
     ]
 
@@ -214,7 +221,8 @@ def _clean(text: str) -> str:
 def lay_out(slip: Slip, columns: int) -> list[str]:
     """The slip as people read it: one string a line, no trailing spaces.
 
-    A cut is a row of dashes with `CUT_MARK` in it, a QR code is its data between brackets.
+    A cut is a row of dashes with `CUT_MARK` in it, a QR code is its data between brackets, a logo
+    is left out.
     """
     return [row for line in set_lines(slip, columns) for row in draw_line(line, columns)]
 
@@ -226,6 +234,8 @@ def draw_line(line: Line, columns: int) -> list[str]:
             return [(" " * line.indent + line.text).rstrip(" ")]
         case QRCode():
             return grid.wrap(f"[QR {line.data}]", columns)
+        case Logo():
+            return []
         case Cut():
             return [cut_row(columns)]
 

@@ -50,6 +50,8 @@ class ReceiptPrinter:
     ) -> None:
         self.columns = columns
         self.paper: list[str] = []
+        self.pictures: list[tuple[int, int, bytes]] = []
+        """Width, height and dots of every picture printed; they are not in `paper`."""
         self.unknown: list[bytes] = []
         self.knows_in_turn_status = True
         """Whether it answers GS r."""
@@ -206,6 +208,8 @@ class ReceiptPrinter:
             return self._take_cut()
         if (lead, command) == (_GS, ord("(")):
             return self._take_block()
+        if (lead, command) == (_GS, ord("v")):
+            return self._take_raster()
         count = _PARAMETERS.get((lead, command))
         if count is None:
             self.unknown.append(bytes((lead, command)))
@@ -263,6 +267,18 @@ class ReceiptPrinter:
         elif block[1:3] == b"Q0":
             for row in grid.wrap(f"[QR {self._qr_data}]", self.columns):
                 self._print(row)
+        return size
+
+    def _take_raster(self) -> int:
+        """GS v 0 m xL xH yL yH d...: x bytes in a row, y rows."""
+        if len(self._buffer) < 8:
+            return 0
+        width = int.from_bytes(self._buffer[4:6], "little")
+        height = int.from_bytes(self._buffer[6:8], "little")
+        size = 8 + width * height
+        if len(self._buffer) < size:
+            return 0
+        self.pictures.append((width * 8, height, bytes(self._buffer[8:size])))
         return size
 
     def _end_line(self) -> None:

@@ -3,10 +3,12 @@ from escpos.constants import QR_ECLEVEL_M, QR_MODEL_2
 from escpos.printer import Dummy
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from devices import escpos
+from devices.bitmap import Bitmap
 from devices.simulated.receipt_printer import ReceiptPrinter
-from devices.slip import Cut, Feed, Pair, QRCode, Rule, Slip, Text, lay_out
+from devices.slip import Cut, Feed, Logo, Pair, QRCode, Rule, Slip, Text, lay_out
 
 texts = st.text(max_size=120)
 rows = st.one_of(
@@ -110,3 +112,52 @@ def test_what_lies_on_the_paper_is_what_was_laid_out(slip: Slip, columns: int) -
         printer.feed(piece)
     assert printer.paper == lay_out(slip, columns)
     assert printer.unknown == []
+
+
+def test_a_logo_is_what_python_escpos_sends() -> None:
+    dots = bytes(range(0x20, 0x20 + 6))
+    dummy = Dummy()
+    dummy.image(
+        Image.frombytes("1", (16, 3), bytes(byte ^ 0xFF for byte in dots)), impl="bitImageRaster"
+    )
+    ours = body_with_logo(Bitmap(16, 3, dots))
+    assert ours.replace(b"\x1ba\x01", b"").replace(b"\x1ba\x00", b"") == dummy.output
+
+
+def body_with_logo(logo: Bitmap) -> bytes:
+    start = escpos.INITIALISE + escpos.CHINESE + escpos.STATUS_BACK_ON
+    return b"".join(escpos.encode(Slip((Logo(),)), 32, logo)).removeprefix(start)
+
+
+@given(st.integers(1, 384), st.integers(1, 100), st.data())
+def test_a_logo_of_any_size_is_printed_whole_in_bounded_pieces(
+    width: int, height: int, data: st.DataObject
+) -> None:
+    row_bytes = (width + 7) // 8
+    seed = data.draw(st.binary(min_size=1, max_size=50))
+    dots = (seed * (row_bytes * height))[: row_bytes * height]
+    printer = ReceiptPrinter(32, lambda answer: None)
+    for piece in escpos.encode(Slip((Logo(), Text("after"))), 32, Bitmap(width, height, dots)):
+        assert len(piece) <= escpos.PIECE_LIMIT
+        printer.feed(piece)
+        assert printer.waiting == 0
+    assert b"".join(picture[2] for picture in printer.pictures) == dots.replace(b"\x10", b"\x30")
+    assert {picture[0] for picture in printer.pictures} == {row_bytes * 8}
+    assert printer.paper == ["after"]
+
+
+def test_the_dots_of_a_logo_cannot_command_the_printer() -> None:
+    answers = bytearray()
+    printer = ReceiptPrinter(32, answers.extend)
+    for piece in escpos.encode(Slip((Logo(),)), 32, Bitmap(24, 1, b"\x10\x04\x01")):
+        printer.feed(piece)
+    assert answers == b"\x10\x00\x00\x00", "only the automatic status that was asked for"
+
+
+def test_a_printer_without_a_logo_leaves_it_out() -> None:
+    assert body(Slip((Logo(), Rule()))) == b"-" * 32 + b"\n"
+
+
+def test_a_logo_wider_than_the_paper_is_refused() -> None:
+    with pytest.raises(ValueError, match="logo of at most 384 dots, found 400"):
+        escpos.encode(Slip(()), 32, Bitmap(400, 1, bytes(50)))

@@ -10,11 +10,13 @@ from devices.slip import (
     QR_CODE_LIMIT,
     Cut,
     Feed,
+    Logo,
     Pair,
     QRCode,
     Rule,
     Slip,
     Text,
+    TextLine,
     from_plain,
     lay_out,
     set_lines,
@@ -35,6 +37,7 @@ rows = st.one_of(
     st.just(Rule()),
     st.builds(Feed, st.integers(1, FEED_LIMIT)),
     st.builds(QRCode, st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1)),
+    st.just(Logo()),
     st.just(Cut()),
 )
 slips = st.lists(rows, max_size=20).map(lambda rows: Slip(tuple(rows)))
@@ -72,6 +75,12 @@ def test_a_value_too_long_for_its_label_goes_below_it_on_the_right() -> None:
         "商户名称",
         "    一家名字相当长的饭店",
     ]
+
+
+def test_the_label_of_a_large_value_that_goes_below_it_is_in_ordinary_type() -> None:
+    label, value = set_lines(Slip((Pair("交易类型", "消费/SALE", large=True),)), 32)
+    assert label == TextLine("交易类型")
+    assert value == TextLine("消费/SALE", indent=14, large=True)
 
 
 def test_a_value_longer_than_a_row_is_wrapped_on_the_left() -> None:
