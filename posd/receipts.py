@@ -92,48 +92,32 @@ def as_duplicate(slip: Slip) -> Slip:
     return Slip((*slip.rows[:last_rule], DUPLICATED, *slip.rows[last_rule:]))
 
 
-def fault_slip(record: TransactionRecord, configuration: Configuration) -> Slip:
-    """冲正故障单: the reversal did not succeed in all its tries, a person has to know."""
-    terminal = configuration.terminal
-    sent = moment(record.created_at)
+def pending_slip(record: TransactionRecord, configuration: Configuration) -> Slip:
+    """未决: a notice without a usable answer. It says nothing of success, and not to do it again."""
+    again = f"{LAYOUTS[record.kind].kind.partition('/')[0]}处理中 请勿重复操作"
     rows: list[Row] = [
-        Text("冲正故障单", "centre", large=True),
-        Text("REVERSAL FAULT", "centre"),
-        *_who(configuration),
-        Pair("批次号", record.batch_number),
-        Pair("凭证号", record.stan),
-        Pair("交易类型", LAYOUTS[record.kind].kind),
-        Pair("卡号", record.masked_card),
-        Pair("金额", f"RMB {amount_text(record.amount)}", large=True),
-        Pair("发送时间", f"{sent:%Y-%m-%d %H:%M:%S}"),
-        Pair("原因", _reason(record.reversal_reason)),
-        Pair("冲正次数", str(record.reversal_tries)),
-        Pair("最后应答", _last_answer(record.reversal_code)),
-        *([Pair("服务热线", terminal.hotline)] if terminal.hotline else []),
+        Text("未决", "centre", large=True),
+        Text("RESULT PENDING", "centre"),
+        *_in_doubt(record, configuration),
         Rule(),
-        Text("冲正未成功 请联系收单机构", "centre", bold=True),
-        Text("请勿交货", "centre", bold=True),
+        Text(again, "centre", bold=True),
     ]
     return _finished(rows, configuration)
 
 
-def pending_slip(record: TransactionRecord, configuration: Configuration) -> Slip:
-    """未决: a notice (a refund) whose answer is not known yet; neither done nor declined (money M15)."""
-    sent = moment(record.created_at)
+def fault_slip(record: TransactionRecord, configuration: Configuration) -> Slip:
+    """冲正故障单: the reversal did not succeed in all its tries, a person has to know."""
     rows: list[Row] = [
-        Text("未决", "centre", large=True),
-        Text("PENDING", "centre"),
-        *_who(configuration),
-        Pair("批次号", record.batch_number),
-        Pair("凭证号", record.stan),
-        Text("交易类型 TYPE"),
-        Text(LAYOUTS[record.kind].kind, large=True),
-        Pair("卡号", record.masked_card),
-        Pair("金额", f"RMB {amount_text(record.amount)}", large=True),
-        Pair("发送时间", f"{sent:%Y-%m-%d %H:%M:%S}"),
+        Text("冲正故障单", "centre", large=True),
+        Text("REVERSAL FAULT", "centre"),
+        *_in_doubt(record, configuration),
+        Pair("原因", _reason(record.reversal_reason)),
+        Pair("冲正次数", str(record.reversal_tries)),
+        Pair("最后应答", _last_answer(record.reversal_code)),
+        *_hotline(configuration),
         Rule(),
-        Text("处理中 请勿重复操作", "centre", bold=True),
-        Text("DO NOT REPEAT", "centre", bold=True),
+        Text("冲正未成功 请联系收单机构", "centre", bold=True),
+        Text("请勿交货", "centre", bold=True),
     ]
     return _finished(rows, configuration)
 
@@ -148,6 +132,24 @@ def _who(configuration: Configuration) -> list[Row]:
         Pair("商户编号", terminal.merchant_id),
         Pair("终端编号", terminal.terminal_id),
     ]
+
+
+def _in_doubt(record: TransactionRecord, configuration: Configuration) -> list[Row]:
+    """What names a transaction that has no outcome."""
+    return [
+        *_who(configuration),
+        Pair("批次号", record.batch_number),
+        Pair("凭证号", record.stan),
+        Pair("交易类型", LAYOUTS[record.kind].kind),
+        Pair("卡号", record.masked_card),
+        Pair("金额", f"RMB {amount_text(record.amount)}", large=True),
+        Pair("发送时间", f"{moment(record.created_at):%Y-%m-%d %H:%M:%S}"),
+    ]
+
+
+def _hotline(configuration: Configuration) -> list[Row]:
+    hotline = configuration.terminal.hotline
+    return [Pair("服务热线", grid.printable(hotline))] if hotline else []
 
 
 def _head(record: TransactionRecord, configuration: Configuration) -> list[Row]:
@@ -192,9 +194,7 @@ def _copy(body: list[Row], copy: str, configuration: Configuration) -> Slip:
             Text("本人确认以上交易 同意将其记入本卡账户"),
             Text("I ACKNOWLEDGE THE TRANSACTION ABOVE"),
         ]
-    if configuration.terminal.hotline:
-        foot.append(Pair("服务热线", grid.printable(configuration.terminal.hotline)))
-    foot += [Pair("版本", VERSION), Text(COPIES[copy], "centre")]
+    foot += [*_hotline(configuration), Pair("版本", VERSION), Text(COPIES[copy], "centre")]
     return _finished([*body, *foot], configuration)
 
 

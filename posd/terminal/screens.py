@@ -55,25 +55,43 @@ def lay_out(screen: Screen, notice: str, offset: int, columns: int, lines: int) 
     return LaidOut(picture, last, tuple(cut))
 
 
+def wrap(text: str, columns: int) -> list[str]:
+    """The text in rows, broken between words where that takes no more rows: Chinese words too.
+
+    Rows as `devices.columns.wrap` has them may end within a Chinese word.
+    """
+    text = grid.printable(text)
+    rows = [""]
+    for word in text.split(" "):
+        longer = f"{rows[-1]} {word}" if rows[-1] else word
+        if rows[-1] and grid.width(longer) > columns:
+            rows.append(word)
+        else:
+            rows[-1] = longer
+    anywhere = grid.wrap(text, columns)
+    fits = all(grid.width(row) <= columns for row in rows)
+    return rows if fits and len(rows) <= len(anywhere) else anywhere
+
+
 def page(text: str, columns: int, lines: int) -> LaidOut:
     """One text over the whole screen."""
-    rows = grid.wrap(grid.printable(text), columns)
+    rows = wrap(text, columns)
     return LaidOut(Picture(tuple(rows[:lines]), columns, lines), 0, tuple(rows[lines:]))
 
 
 def _bottom(text: str, columns: int, lines: int, cut: list[str]) -> list[str]:
     if not text:
         return []
-    rows = grid.wrap(grid.printable(text), columns)
+    rows = wrap(text, columns)
     most = lines // 2
     cut.extend(rows[most:])
     return rows[:most]
 
 
 def _body(screen: Screen, columns: int, cut: list[str]) -> list[str]:
-    texts = [grid.printable(text) for text in screen.body]
     if screen.selected is None:
-        return [row for text in texts for row in grid.wrap(text, columns)]
+        return [row for text in screen.body for row in wrap(text, columns)]
+    texts = [grid.printable(text) for text in screen.body]
     cut.extend(text for text in texts if grid.width(text) > columns)
     return [grid.fit(text, columns) for text in texts]
 

@@ -33,12 +33,13 @@ FLOW = Flow(
     "fault",
     (
         Step("shown", shown_screen, result_seconds, returns=False, help="fault"),
-        Step("halted", halted_screen, no_time_out, returns=False, help="halted"),
+        Step("halted", halted_screen, no_time_out, returns=False),
     ),
     (
         Row("shown", "confirm", None, IDLE),
         Row("shown", "clear", None, IDLE),
         Row("halted", "cancel", None, STAY),
+        Row("halted", "function", None, STAY),
         Row("halted", "timeout", None, STAY),
     ),
 )

@@ -42,7 +42,7 @@ def title(dialogue: Dialogue) -> str:
 def voucher_screen(dialogue: Dialogue) -> Screen:
     return Screen(
         dialogue.text("title.void_voucher"),
-        (dialogue.text("line.voucher_number"), dialogue.form.number),
+        (dialogue.form.number or dialogue.text("line.voucher_zeros"),),
         dialogue.text("hint.empty_is_last"),
     )
 
@@ -80,6 +80,8 @@ def _refusal_of_state(dialogue: Dialogue, original: TransactionRecord) -> str:
         return "say.void_voided"
     if original.state is not State.APPROVED:
         return "say.void_not_approved"
+    if dialogue.ledger.transactions.refunded(original.id):
+        return "say.void_refunded"
     if original.batch != dialogue.ledger.counters.open_batch:
         return "say.void_settled"
     if dialogue.ledger.transactions.locked_by(original.id) is not None:

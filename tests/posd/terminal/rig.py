@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+from posd.acquirer.cards import BY_NAME as CARDS
 from posd.acquirer.outcomes import named
 from posd.core.core import Core
 from posd.core.events import Event, Key
@@ -127,11 +128,13 @@ class Clerk:
         self.wait_for("签到成功")
 
     def pay(self, amount: str = "12345", card: str = "nopin") -> None:
-        """From idle to the host's answer."""
+        """From idle to the wait for the host's answer."""
         self.press(f"{amount} 确认")
+        self.swipe_and_type_pin(card)
+
+    def swipe_and_type_pin(self, card: str = "nopin") -> None:
         self.swipe(card)
-        if self.state == "sale.pin":
-            self.press("确认")
+        self.press(f"{CARDS[card].pin or ''} 确认")
 
     def sell(self, amount: str = "12345", card: str = "nopin") -> TransactionRecord:
         """A whole approved sale with both its slips."""
@@ -146,6 +149,6 @@ class Clerk:
         self.press("确认")
         self.wait_for_state("idle.ready")
 
-    def go_to_void(self, password: str = "123456") -> str:  # noqa: S107 - the factory's
+    def go_to_void(self, password: str = "123456") -> str:
         self.press("确认 1")
         return self.press(f"{password} 确认")
