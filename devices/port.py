@@ -14,6 +14,7 @@ import os
 import socket
 import termios
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal, Protocol, get_args
 from urllib.parse import urlsplit
 
@@ -28,6 +29,9 @@ XOFF: Final = 0x13  # DC3
 _CONNECT_SECONDS: Final = 3.0
 _TCP_SCHEME: Final = "socket://"
 _INPUT_SCHEME: Final = "evdev:"
+_PSEUDO_TERMINALS: Final = "/dev/pts/"
+_LINK_LIMIT: Final = 40  # links that Linux follows (path_resolution(7)); open says ELOOP then
+_LINK_SLACK_SECONDS: Final = 2.0  # the two times compared below come from one coarse clock
 _EVIOCGRAB: Final = 0x40044590  # _IOW('E', 0x90, int), linux/input.h
 
 
@@ -117,6 +121,7 @@ async def open_port(settings: LineSettings) -> OpenPort:
 
 class _SerialPort:
     def __init__(self, settings: LineSettings) -> None:
+        _refuse_stale_link(Path(settings.port))
         try:
             self._serial = serial.Serial(
                 settings.port,
@@ -152,6 +157,26 @@ class _SerialPort:
             fcntl.ioctl(self.descriptor, termios.TIOCNXCL)
         with contextlib.suppress(OSError, termios.error, serial.SerialException):
             self._serial.close()
+
+
+def _refuse_stale_link(port: Path) -> None:
+    """Raises PortError when a link names a pseudo-terminal that is younger than itself.
+
+    Who made the link has died without taking it away, and its number is another program's by now:
+    somebody's shell, or another simulated device.
+    """
+    try:
+        for _ in range(_LINK_LIMIT):
+            if not port.is_symlink():
+                return
+            target = port.parent / port.readlink()
+            if str(target).startswith(_PSEUDO_TERMINALS):
+                made, linked = target.stat().st_ctime, port.lstat().st_mtime
+                if made > linked + _LINK_SLACK_SECONDS:
+                    raise PortError("a link left by a simulator that died")
+            port = target
+    except OSError as error:
+        raise PortError(_reason(error)) from None
 
 
 class _TcpPort:

@@ -2,6 +2,7 @@ import asyncio
 import os
 import socket
 import termios
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,16 @@ def test_a_port_that_is_not_there_is_absent_and_found_when_it_comes(
             ends.twin = PseudoTerminal(ends.path, ends.heard.extend)
             await until(lambda: ends.states == [ABSENT, PRESENT])
             assert ends.line.reason == ""
+
+    asyncio.run(scene())
+
+
+def test_a_link_that_leads_to_itself_is_absent(tmp_path: Path, until: Any) -> None:
+    async def scene() -> None:
+        (tmp_path / "device").symlink_to(tmp_path / "device")
+        async with Ends(tmp_path, plugged=False) as ends:
+            await until(lambda: ends.states == [ABSENT])
+            assert "symbolic links" in ends.line.reason
 
     asyncio.run(scene())
 
@@ -200,6 +211,23 @@ def test_a_line_belongs_to_one_program(tmp_path: Path, until: Any) -> None:
             ends.line.close()
             await until(lambda: second == [ABSENT, PRESENT])
             other.close()
+
+    asyncio.run(scene())
+
+
+def test_a_link_left_by_a_dead_simulator_does_not_lead_to_another_program_s_terminal(
+    tmp_path: Path, until: Any
+) -> None:
+    async def scene() -> None:
+        twin = PseudoTerminal(tmp_path / "another", lambda data: None)
+        left = tmp_path / "device"
+        left.symlink_to(twin.path.readlink())
+        long_ago = time.time() - 60  # noqa: TID251 - the age of a file
+        os.utime(left, (long_ago, long_ago), follow_symlinks=False)
+        async with Ends(tmp_path, plugged=False) as ends:
+            await until(lambda: ends.states == [ABSENT])
+            assert ends.line.reason == "a link left by a simulator that died"
+        twin.close()
 
     asyncio.run(scene())
 
