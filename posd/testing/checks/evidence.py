@@ -1,0 +1,278 @@
+"""What the checker looks at: both ledgers and the traffic, as values. Plain SQL, nothing of the daemon.
+
+Amounts are in fen. An identity is (batch number as sent, STAN).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import cbor2
+
+from posd.testing.checks.wire import Traffic, Wire
+
+Identity = tuple[str, str]
+
+REVERSED_ON_DOUBT: Final = frozenset({
+    "sale", "sale_void", "pre_authorisation", "pre_authorisation_void", "completion",
+    "completion_void",
+})  # fmt: skip
+NOTICES: Final = frozenset({"refund", "completion_notice"})
+LOCKING: Final = {
+    "sale_void": "voided",
+    "pre_authorisation_void": "voided",
+    "completion": "completed",
+    "completion_notice": "completed",
+    "completion_void": "voided",
+}
+"""Kinds that change their original, and what it is once they are approved."""
+DIRECTION: Final = {
+    "sale": 1, "completion": 1, "completion_notice": 1,
+    "sale_void": -1, "refund": -1, "completion_void": -1,
+}  # fmt: skip
+"""+1: money to the merchant, -1: money back. What is not here moves none."""
+STANDING: Final = ("approved", "voided", "completed")
+UNFINISHED: Final = ("open", "reversing", "pending")
+STATES: Final = frozenset({
+    "not_sent", "approved", "voided", "completed", "declined", "reversed", "no_answer",
+    "pending", "unresolved", "reversing",
+})  # fmt: skip
+"""Words of steps that are states; other steps are notes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule that does not hold. rule: M1..M17, or `net` for the money itself."""
+
+    rule: str
+    what: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.what} ({self.where})"
+
+
+@dataclass(frozen=True, slots=True)
+class Expectations:
+    """Settings of the terminal that rules depend on.
+
+    at_rest: the terminal could reach a healthy host long enough to finish everything.
+    reversals_needing_mac: code 00 of an 0410 counts only with 64.
+    """
+
+    at_rest: bool = True
+    reversal_tries: int = 3
+    notice_tries: int = 3
+    reversals_needing_mac: bool = True
+
+
+class Step(NamedTuple):
+    """One line of a story. place: among all steps of the ledger."""
+
+    place: int
+    what: str
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """A row of the terminal's ledger, with its story and its print jobs."""
+
+    id: int
+    kind: str
+    state: str
+    batch: int
+    batch_number: str
+    stan: str
+    amount: int
+    approved_amount: int | None
+    original: int | None
+    order: int | None
+    sent_date: str
+    response_code: str
+    reversal_reason: str
+    reversal_tries: int
+    notice_tries: int
+    request: bytes = field(repr=False)
+    steps: tuple[Step, ...]
+    copies: tuple[str, ...]
+
+    @property
+    def identity(self) -> Identity:
+        return self.batch_number, self.stan
+
+    @property
+    def name(self) -> str:
+        return f"voucher {self.stan} of batch {self.batch_number}, a {self.kind}"
+
+    @property
+    def net(self) -> int:
+        amount = self.amount if self.approved_amount is None else self.approved_amount
+        return DIRECTION.get(self.kind, 0) * amount if self.state in STANDING else 0
+
+    @cached_property
+    def story(self) -> tuple[tuple[int, str], ...]:
+        """Its states in their order: (place among all steps, state). It begins as open."""
+        moves = tuple((step.place, step.what) for step in self.steps if step.what in STATES)
+        return ((self.steps[0].place if self.steps else 0, "open"), *moves)
+
+    def state_at(self, place: int) -> str:
+        """The state it was in when the step of this place was written; "" before it was stored."""
+        state = ""
+        for at, became in self.story:
+            if at <= place:
+                state = became
+        return state
+
+    @cached_property
+    def stored(self) -> Mapping[int, str]:
+        """The elements that were stored with the intent; none when they cannot be read."""
+        try:
+            elements = cbor2.loads(self.request)
+        except ValueError:
+            return {}
+        return elements if isinstance(elements, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class HostTransaction:
+    """A row of the acquirer's ledger."""
+
+    id: int
+    kind: str
+    state: str
+    batch: str
+    stan: str
+    amount_requested: int
+    amount: int
+    original: int | None
+
+    @property
+    def net(self) -> int:
+        return DIRECTION.get(self.kind, 0) * self.amount if self.state in STANDING else 0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that the rules may look at. traffic: None when none was captured."""
+
+    transactions: Sequence[Transaction]
+    orders: Sequence[tuple[int, int, str, str]]  # id, batch, number, state
+    audit: Sequence[tuple[str, Mapping[str, Any]]]  # what, details
+    host: Sequence[HostTransaction]
+    traffic: Traffic | None
+    raw: bytes = field(repr=False)  # the terminal's file(s), byte by byte
+    expected: Expectations = Expectations()
+
+    @cached_property
+    def by_id(self) -> Mapping[int, Transaction]:
+        return {one.id: one for one in self.transactions}
+
+    @cached_property
+    def by_identity(self) -> Mapping[Identity, Sequence[Transaction]]:
+        found: dict[Identity, list[Transaction]] = {}
+        for one in self.transactions:
+            found.setdefault(one.identity, []).append(one)
+        return found
+
+    @cached_property
+    def host_by_identity(self) -> Mapping[Identity, Sequence[HostTransaction]]:
+        found: dict[Identity, list[HostTransaction]] = {}
+        for one in self.host:
+            found.setdefault((one.batch, one.stan), []).append(one)
+        return found
+
+    @cached_property
+    def about(self) -> Mapping[int, Sequence[Transaction]]:
+        """Original's id -> what is about it, oldest first."""
+        found: dict[int, list[Transaction]] = {}
+        for one in self.transactions:
+            if one.original is not None:
+                found.setdefault(one.original, []).append(one)
+        return found
+
+    @property
+    def messages(self) -> Sequence[Wire]:
+        return () if self.traffic is None else self.traffic.messages
+
+    def intent_of(self, message: Wire) -> Transaction | None:
+        """The transaction that a request, its reversal or an answer names by 60.2, 11, 3, 25, 60.1."""
+        named = self.by_identity.get((message.batch, message.get(11)), ())
+        return next((one for one in reversed(named) if one.kind == message.kind), None)
+
+    @cached_property
+    def requests(self) -> Mapping[int, Sequence[Wire]]:
+        """Transaction's id -> its 0100, 0200, 0220 as they went out."""
+        return self._sent("0100", "0200", "0220")
+
+    @cached_property
+    def reversals(self) -> Mapping[int, Sequence[Wire]]:
+        """Transaction's id -> its 0400s."""
+        return self._sent("0400")
+
+    def _sent(self, *mtis: str) -> Mapping[int, Sequence[Wire]]:
+        found: dict[int, list[Wire]] = {}
+        for message in self.messages:
+            if message.outgoing and message.mti in mtis:
+                transaction = self.intent_of(message)
+                if transaction is not None:
+                    found.setdefault(transaction.id, []).append(message)
+        return found
+
+    @cached_property
+    def answers(self) -> Mapping[tuple[str, str], Sequence[Wire]]:
+        """(MTI, STAN) -> what came to the terminal with them."""
+        found: dict[tuple[str, str], list[Wire]] = {}
+        for message in self.messages:
+            if not message.outgoing:
+                found.setdefault((message.mti, message.get(11)), []).append(message)
+        return found
+
+
+def read_terminal(connection: sqlite3.Connection) -> dict[str, Any]:
+    """The terminal's side of an Evidence: transactions, orders, audit. Raises sqlite3.Error."""
+    steps: dict[int, list[Step]] = {}
+    for place, owner, what, details in connection.execute(
+        "SELECT id, transaction_id, what, details FROM steps ORDER BY id"
+    ):
+        steps.setdefault(owner, []).append(Step(place, what, cbor2.loads(details)))
+    copies: dict[int, list[str]] = {}
+    for owner, copy in connection.execute(
+        "SELECT transaction_id, copy FROM print_jobs ORDER BY id"
+    ):
+        copies.setdefault(owner, []).append(copy)
+    rows = connection.execute(
+        """SELECT id, kind, state, batch, batch_number, stan, amount, approved_amount, original,
+           order_id, sent_date, response_code, reversal_reason, reversal_tries, notice_tries, request
+           FROM transactions ORDER BY id"""
+    )
+    transactions = [_transaction(row, steps, copies) for row in rows]
+    audit = connection.execute("SELECT what, details FROM audit ORDER BY id")
+    return {
+        "transactions": transactions,
+        "orders": connection.execute(
+            "SELECT id, batch, number, state FROM orders ORDER BY id"
+        ).fetchall(),
+        "audit": [(what, cbor2.loads(details)) for what, details in audit],
+    }
+
+
+def _transaction(
+    row: tuple[Any, ...], steps: Mapping[int, list[Step]], copies: Mapping[int, list[str]]
+) -> Transaction:
+    identity = row[0]
+    story, printed = tuple(steps.get(identity, ())), tuple(copies.get(identity, ()))
+    return Transaction(*(*row, story, printed))
+
+
+def read_host(connection: sqlite3.Connection) -> list[HostTransaction]:
+    """The acquirer's transactions. Raises sqlite3.Error."""
+    rows = connection.execute(
+        """SELECT id, kind, state, batch, stan, amount_requested, amount, original
+           FROM transactions ORDER BY id"""
+    )
+    return [HostTransaction(*row) for row in rows]
