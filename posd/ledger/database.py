@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Final
 
-from posd.ledger.errors import LedgerDamaged, LedgerFailed, LedgerInUse, LedgerTooNew
+from posd.ledger.errors import LedgerDamaged, LedgerError, LedgerFailed, LedgerInUse
+from posd.ledger.migration import BeforeStep, migrate
 from posd.ledger.schema import MIGRATIONS
 
 _IN_USE = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
 _DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 
 
-def _nothing(_point: str) -> None:
-    """Nobody observes the commits."""
+PAGES_BEFORE_CHECKPOINT: Final = 1000
+"""Pages of the write-ahead log after which a commit copies them into the file, if no idle moment did."""
+
+_PAGES_A_STEP: Final = 64  # of a backup: a commit waits no longer than one step takes
+
+
+def _nothing(_text: str) -> None:
+    """Nobody observes the commits, or hears of failures."""
+
+
+def _no_copy(_connection: sqlite3.Connection, _version: int) -> None:
+    """Nobody keeps a copy before a migration."""
 
 
 class Database:
@@ -24,32 +35,46 @@ class Database:
 
     observe is called with "before LABEL" and "after LABEL" around each COMMIT: the seam where a test
     stops the world. When it raises sqlite3.Error, that COMMIT has reported an error: without effect
-    on the disk, or with it.
+    on the disk, or with it. before_step: see posd.ledger.migration. failed is called with SQLite's name
+    of the error that made the database unusable.
     """
 
-    def __init__(self, path: Path | str, observe: Callable[[str], None] = _nothing) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        observe: Callable[[str], None] = _nothing,
+        before_step: BeforeStep = _no_copy,
+        failed: Callable[[str], None] = _nothing,
+    ) -> None:
         """Open, or create. Raises LedgerInUse, LedgerTooNew, LedgerDamaged, LedgerFailed."""
         self.path = str(path)
         self.observe = observe
         self.commits = 0
         self._label: str | None = None
         self._broken: str | None = None
+        self._failed = failed
         try:
+            # A backup is read by a thread of the edge; SQLite itself lets one call in at a time.
             self._connection = sqlite3.connect(
-                self.path, isolation_level=None, uri=self.path.startswith("file:"), timeout=0.0
-            )
+                self.path, isolation_level=None, uri=self.path.startswith("file:"), timeout=0.0,
+                check_same_thread=False,
+            )  # fmt: skip
         except sqlite3.Error as error:
             raise LedgerFailed(f"cannot open {self.path}: {_name(error)}") from None
         try:
-            self._prepare()
+            self._prepare(before_step)
         except sqlite3.Error as error:
             self._connection.close()
+            failed(_name(error))
             raise _opening_error(self.path, error) from None
+        except LedgerError as error:
+            self._connection.close()
+            raise type(error)(f"{self.path}: {error}") from None
         except BaseException:
             self._connection.close()
             raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, before_step: BeforeStep) -> None:
         connection = self._connection
         connection.row_factory = sqlite3.Row
         # EXCLUSIVE before WAL: no -shm file, so that a full disk can still be read, and one process a ledger.
@@ -62,15 +87,7 @@ class Database:
         # In exclusive mode the lock is taken at the first access; take it now, not in the first sale.
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise LedgerTooNew(
-                f"{self.path}: schema {version}, this program knows up to {len(MIGRATIONS)}"
-            )
-        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            connection.executescript(
-                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
-            )
+        migrate(connection, MIGRATIONS, before_step)
 
     @contextmanager
     def commit(self, label: str) -> Iterator[None]:
@@ -86,8 +103,7 @@ class Database:
             yield
         except BaseException:
             self._label = None
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
+            self._roll_back()
             raise
         self._label = None
         try:
@@ -96,8 +112,7 @@ class Database:
             self.commits += 1
             self.observe(f"after {label}")
         except sqlite3.Error as error:
-            self._broken = f"commit {label}: {_name(error)}"
-            raise LedgerFailed(self._broken) from None
+            raise self._break(f"commit {label}", error) from None
 
     def write(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """One INSERT, UPDATE or DELETE, only inside a commit."""
@@ -111,32 +126,70 @@ class Database:
         try:
             return self._connection.execute(statement, tuple(values))
         except sqlite3.Error as error:
-            self._broken = f"{self._label or 'read'}: {_name(error)}"
-            raise LedgerFailed(self._broken) from None
+            raise self._break(self._label or "read", error) from None
 
     def one(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self.execute(statement, values).fetchone()
+        """The first row. Raises LedgerFailed."""
+        row: sqlite3.Row | None = self._fetch(self.execute(statement, values).fetchone)
         return row
 
     def all(self, statement: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
-        return self.execute(statement, values).fetchall()
+        """Every row. Raises LedgerFailed."""
+        rows: list[sqlite3.Row] = self._fetch(self.execute(statement, values).fetchall)
+        return rows
 
-    def free_space(self) -> int:
-        """Bytes that may still be written on the ledger's file system (a ledger in memory: plenty)."""
-        if ":memory:" in self.path:
-            return 1 << 40
-        folder = Path(self.path.removeprefix("file:").partition("?")[0]).parent
-        status = os.statvfs(folder)
-        return status.f_bavail * status.f_frsize
+    def _fetch(self, fetch: Callable[[], Any]) -> Any:
+        """Rows are read when they are fetched: the disk may fail here too."""
+        try:
+            return fetch()
+        except sqlite3.Error as error:
+            raise self._break(self._label or "read", error) from None
 
-    def check(self) -> None:
-        """SQLite's integrity check. Raises LedgerDamaged."""
-        answer = self.one("PRAGMA integrity_check(1)")
+    def checkpoint_every(self, pages: int) -> None:
+        """Let commits copy the write-ahead log into the file when it has so many pages."""
+        self.execute(f"PRAGMA wal_autocheckpoint = {pages:d}")
+
+    def checkpoint(self) -> None:
+        """Copy the write-ahead log into the file now, so that no commit has to. Raises LedgerFailed."""
+        self.one("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def copy_into(self, target: sqlite3.Connection, between: Callable[[], None]) -> None:
+        """SQLite's online backup; between is called between its steps, and what it raises ends it.
+
+        The only call that another thread may make: commits go on meanwhile, and are in the copy. Raises
+        sqlite3.Error, of this file or of the target.
+        """
+        self._connection.backup(
+            target, pages=_PAGES_A_STEP, progress=lambda *_: between(), sleep=0.01
+        )
+
+    def check(self, *, quick: bool = False) -> None:
+        """SQLite's own check of the whole file; the quick one leaves out whether indexes match their tables.
+
+        Raises LedgerDamaged, LedgerFailed.
+        """
+        answer = self.one(f"PRAGMA {'quick' if quick else 'integrity'}_check(1)")
         if answer is None or answer[0] != "ok":
-            raise LedgerDamaged(f"{self.path}: integrity check failed")
+            raise LedgerDamaged(f"{self.path}: this is not a whole SQLite file")
 
     def close(self) -> None:
         self._connection.close()
+
+    def _break(self, what: str, error: sqlite3.Error) -> LedgerFailed:
+        """From now on nothing is answered: what is on disk is unknown."""
+        if self._broken is None:
+            self._broken = f"{what}: {_name(error)}"
+            self._failed(_name(error))
+        return LedgerFailed(self._broken)
+
+    def _roll_back(self) -> None:
+        """Nothing of the commit stays. An error of SQLite's may have rolled back already."""
+        if not self._connection.in_transaction:
+            return
+        try:
+            self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            self._break("rollback", error)
 
 
 def _name(error: sqlite3.Error) -> str:
@@ -144,7 +197,7 @@ def _name(error: sqlite3.Error) -> str:
     return str(getattr(error, "sqlite_errorname", type(error).__name__))
 
 
-def _opening_error(path: str, error: sqlite3.Error) -> Exception:
+def _opening_error(path: str, error: sqlite3.Error) -> LedgerError:
     name = _name(error)
     if any(name.startswith(code) for code in _IN_USE):
         return LedgerInUse(f"{path}: another process holds this ledger")

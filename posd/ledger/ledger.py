@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -10,8 +11,11 @@ from pathlib import Path
 
 from posd.core.ports import Clock, Randomness
 from posd.keys import Keys
+from posd.ledger.backup import Backups, GoOn, whole
+from posd.ledger.care import Care
 from posd.ledger.counters import Counters
 from posd.ledger.database import Database
+from posd.ledger.errors import LedgerDamaged, LedgerFailed
 from posd.ledger.stores import Audit, Operators, Orders, PrintJobs, Settings
 from posd.ledger.transactions import Transactions
 
@@ -38,9 +42,15 @@ class Ledger:
     """All of a terminal's memory. Reads at any time, writes inside `with ledger.commit(label):`."""
 
     def __init__(
-        self, database: Database, keys: Keys, clock: Clock, random_bytes: Randomness
+        self,
+        database: Database,
+        keys: Keys,
+        clock: Clock,
+        random_bytes: Randomness,
+        care: Care | None = None,
     ) -> None:
         self._database = database
+        self._care = care
         self._clock = clock
         self.counters = Counters(database)
         self.settings = Settings(database)
@@ -53,8 +63,11 @@ class Ledger:
         self._random_bytes = random_bytes
         self._offset = 0
         self._newest = self.transactions.newest_time()
-        if database.one("SELECT 1 FROM batches") is None:
+        batch = database.one("SELECT closed_at FROM batches ORDER BY id DESC LIMIT 1")
+        if batch is None:
             self._create()
+        elif batch["closed_at"] is not None:
+            raise LedgerDamaged(f"{database.path}: no batch is open")
 
     @classmethod
     def open(
@@ -64,21 +77,41 @@ class Ledger:
         clock: Clock,
         random_bytes: Randomness,
         observe: Callable[[str], None] = lambda _point: None,
+        backups: Backups | None = None,
     ) -> Ledger:
         """Open or create the ledger file. Raises the errors of posd.ledger.errors.
 
-        A generation number lies beside a ledger in a file (PATH.generation) and is raised at every open;
-        a ledger that is behind it was put back by hand and is marked restored (money M16).
+        backups gets a copy before each migration; None: a directory beside the file. A generation number
+        lies beside a ledger in a file (PATH.generation) and is raised at every open; a ledger that is
+        behind it was put back by hand and is marked restored (money M16).
         """
-        database = Database(path, observe)
+        file = _file_of(path)
+        if file is None:
+            return cls(Database(path, observe), keys, clock, random_bytes)
+        care = Care(file)
+        care.before_opening()
+        copies = backups or Backups(file.parent / "backups")
+
+        def keep_copy(connection: sqlite3.Connection, version: int) -> None:
+            copies.take(whole(connection), file.stat().st_size, clock.now(), schema=version)
+
+        def open_once() -> Ledger:
+            database = Database(path, observe, keep_copy, care.failed)
+            try:
+                care.opened(database)
+                ledger = cls(database, keys, clock, random_bytes, care)
+                ledger.raise_generation(Path(f"{file}.generation"))
+            except BaseException:
+                database.close()
+                raise
+            return ledger
+
         try:
-            ledger = cls(database, keys, clock, random_bytes)
-            if ":memory:" not in str(path):
-                ledger.raise_generation(Path(f"{path}.generation"))
-        except BaseException:
-            database.close()
-            raise
-        return ledger
+            return open_once()
+        except LedgerFailed:
+            if not care.gave_room:
+                raise
+        return open_once()  # the disk was full, and now there is the reserve's room
 
     def commit(self, label: str) -> AbstractContextManager[None]:
         """See Database.commit."""
@@ -99,11 +132,31 @@ class Ledger:
         return self._database.commits
 
     def free_space(self) -> int:
-        return self._database.free_space()
+        """Bytes that new business may write; 0 while the reserve is used up. In memory: plenty."""
+        return 1 << 40 if self._care is None else self._care.free_space()
 
     def check(self) -> None:
-        """Raises LedgerDamaged."""
+        """SQLite's integrity check of the whole file. Raises LedgerDamaged, LedgerFailed."""
         self._database.check()
+
+    def look_after(self) -> None:
+        """To be called now and then while nobody waits: reserve and write-ahead log. Raises LedgerFailed."""
+        if self._care is not None:
+            self._care.look(self._database)
+
+    def suspect(self, reason: str) -> None:
+        """Let the next start check the whole file before it is used."""
+        if self._care is not None:
+            self._care.suspect(reason)
+
+    def back_up(self, backups: Backups, at: datetime, go_on: GoOn = lambda: True) -> Path:
+        """A verified copy as of now. The one call that may be made from another thread.
+
+        Raises LedgerFailed (nothing could be written; this ledger goes on working), LedgerDamaged,
+        BackupAbandoned.
+        """
+        size = Path(self._database.path).stat().st_size
+        return backups.take(self._database.copy_into, size, at, go_on=go_on)
 
     def close(self) -> None:
         self._database.close()
@@ -130,8 +183,18 @@ class Ledger:
                 self.audit.add(self.now(), "posd", "ledger_restored", {"generation": known})
             self.counters.set_generation(max(known, outside) + 1)
         new = beside.with_suffix(".generation.new")
-        with new.open("w", encoding="ascii") as file:
-            file.write(f"{self.counters.generation}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(beside)
+        try:
+            with new.open("w", encoding="ascii") as file:
+                file.write(f"{self.counters.generation}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(beside)
+        except OSError as error:
+            raise LedgerFailed(f"cannot write {beside}: {error.strerror}") from None
+
+
+def _file_of(path: Path | str) -> Path | None:
+    """The file of a path or of SQLite's file: address; None for a ledger in memory."""
+    if ":memory:" in str(path) or "mode=memory" in str(path):
+        return None
+    return Path(str(path).removeprefix("file:").partition("?")[0])
