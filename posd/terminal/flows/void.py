@@ -56,8 +56,9 @@ def original_of(dialogue: Dialogue) -> TransactionRecord | None:
     order = order_of(dialogue)
     if order is None or (found is not None and found.state in {State.APPROVED, State.VOIDED}):
         return found
-    attempts = transactions.in_states(*IN_DOUBT, State.APPROVED, State.VOIDED)
-    return next((each for each in reversed(attempts) if each.order == order.id), None)
+    wanted = {*IN_DOUBT, State.APPROVED, State.VOIDED}
+    attempts = transactions.of_order(order.id)
+    return next((each for each in reversed(attempts) if each.state in wanted), None)
 
 
 def refusal_of(dialogue: Dialogue) -> str:
