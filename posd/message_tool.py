@@ -27,6 +27,7 @@ from protocol import (
     encode,
     encode_message,
 )
+from protocol.codec import content_offsets
 from protocol.elements import Value
 from protocol.errors import DecodeError
 from protocol.explain import Line, explain
@@ -146,7 +147,8 @@ class _Reader:
             message = read(data, self._dialect)
         except DecodeError as problem:
             error, message = problem, problem.decoded
-        lines = [] if message is None else explain(message, self._dialect)
+        offsets = content_offsets(data, self._dialect, bare=self._bare)
+        lines = [] if message is None else explain(message, self._dialect, offsets)
         if error is not None:  # the bitmap of what was decoded is not the one that was sent
             lines = [line for line in lines if line.path != "bitmap"]
         return View(message, lines, error, None if error else self._mac(message, data))

@@ -91,6 +91,26 @@ def body_offset(dialect: Dialect) -> int:
     return LEN_SIZE + TPDU_SIZE * dialect.has_tpdu + HEADER_SIZE * dialect.has_header
 
 
+def content_offsets(
+    data: bytes, dialect: Dialect = DEFAULT, *, bare: bool = False
+) -> dict[int, int]:
+    """Where the content of each element begins, behind its length, as far as the data decodes.
+
+    For those who explain a message: errors inside an element count from its content.
+    """
+    stream = BytesIO(data)
+    stream.seek((0 if bare else body_offset(dialect)) + 2)
+    offsets: dict[int, int] = {}
+    for number, path, read in dialect.reading_plan(stream.read(8)):
+        start = stream.tell()
+        try:
+            read(stream, None, path)
+        except DecodeError:
+            break
+        offsets[number] = start + dialect.table[number].format.prefix
+    return offsets
+
+
 def _read_message(
     stream: IO[bytes], tpdu: str | None, header: str | None, dialect: Dialect
 ) -> Message:

@@ -15,7 +15,7 @@ from protocol.card import mask_digit_runs
 from protocol.chip_tags import TAGS, show_tag, verification_results
 from protocol.dialect import DEFAULT, Dialect
 from protocol.elements import SHOWN_LIMIT, shown_length
-from protocol.errors import ProtocolError
+from protocol.errors import CodecError, ProtocolError
 from protocol.header import parse_header
 from protocol.host_text import printable
 from protocol.message import Message
@@ -40,6 +40,8 @@ class Line:
     def depth(self) -> int:
         return self.path.count(".")
 
+
+_NO_OFFSETS: Mapping[int, int] = MappingProxyType({})
 
 NETWORK_CODES: Mapping[str, str] = MappingProxyType(
     {
@@ -84,8 +86,14 @@ _PARAMETER_CODES = ("360", "361", "362", "364", "365")
 _DOWNLOAD_CODES = ("370", "371", "372", "380", "381", "382")
 
 
-def explain(message: Message, dialect: Dialect = DEFAULT) -> list[Line]:
-    """Every line of a message: addressing, MTI, bitmap, elements with their parts."""
+def explain(
+    message: Message, dialect: Dialect = DEFAULT, offsets: Mapping[int, int] = _NO_OFFSETS
+) -> list[Line]:
+    """Every line of a message: addressing, MTI, bitmap, elements with their parts.
+
+    offsets: where each element's content begins (`codec.content_offsets`), so that what cannot be
+    parsed is named by its place in the frame; without them places count from the content.
+    """
     lines = []
     if message.tpdu is not None:
         lines.append(Line("TPDU", "addresses", message.tpdu))
@@ -96,7 +104,7 @@ def explain(message: Message, dialect: Dialect = DEFAULT) -> list[Line]:
     lines.append(Line("MTI", _direction(message.mti), message.mti, title))
     lines.append(_bitmap(message))
     for number in sorted(message.elements):
-        lines.extend(_element(number, message, dialect))
+        lines.extend(_element(number, message, dialect, offsets.get(number, 0)))
     return lines
 
 
@@ -121,7 +129,7 @@ def _bitmap(message: Message) -> Line:
     return Line("bitmap", "bitmap", f"{bits:016X}", numbers)
 
 
-def _element(number: int, message: Message, dialect: Dialect) -> Iterator[Line]:
+def _element(number: int, message: Message, dialect: Dialect, offset: int) -> Iterator[Line]:
     value = message.elements[number]
     row = dialect.table.get(number)
     path = str(number)
@@ -133,6 +141,11 @@ def _element(number: int, message: Message, dialect: Dialect) -> Iterator[Line]:
     try:
         meaning = _MEANINGS[number](value) if number in _MEANINGS else ""
         parts = list(_PARTS[number](message, dialect)) if number in _PARTS else []
+    except CodecError as error:
+        if error.offset is not None:
+            packed = isinstance(value, str) and row.format.summary.startswith("n ")
+            error.offset = offset + (error.offset // 2 if packed else error.offset)
+        meaning = f"cannot be parsed: {error}"
     except ProtocolError as error:
         meaning = f"cannot be parsed: {error}"
     yield Line(path, row.name, row.show(value), meaning)

@@ -48,9 +48,11 @@ class Format(_Construct[Value, Value]):
     """How one kind of value stands on the wire.
 
     summary: the format in the words of the element table, e.g. "n 6" or "ans LLL..999".
+    prefix: bytes of the length that stands before the content, 0 when the length is fixed.
     """
 
     summary: str
+    prefix: int = 0
 
     def read(self, data: bytes, path: str) -> Value:
         """The value of exactly these bytes. Raises DecodeError."""

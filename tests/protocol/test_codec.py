@@ -23,6 +23,7 @@ from protocol import (
     encode_message,
 )
 from protocol import errors as e
+from protocol.codec import content_offsets
 from protocol.elements import Element
 from protocol.formats import FixedText
 
@@ -260,3 +261,14 @@ def test_encrypted_tracks_decode_only_where_the_dialect_says_that_they_are_encry
     assert decode(data, encrypted).get(35) == Track("6225=49F7EC26")
     with pytest.raises(e.BadDigit):
         decode(data)
+
+
+def test_the_content_of_each_element_is_found_in_a_frame_and_in_a_bare_message(frames, sale):
+    data = frames["sale request, magstripe + PIN"]
+    offsets = content_offsets(data)
+    assert list(offsets) == sorted(sale.elements)
+    assert offsets[3] == ELEMENTS
+    assert data[offsets[60] : offsets[60] + 7] == bytes.fromhex("22000007000600")
+    assert content_offsets(data[MTI:], bare=True) == {n: at - MTI for n, at in offsets.items()}
+    assert list(content_offsets(data[:40])) == [3, 4, 11, 22, 25, 26]
+    assert content_offsets(b"") == {}

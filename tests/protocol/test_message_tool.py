@@ -8,7 +8,7 @@ import json
 import pytest
 
 from posd.cli import main
-from protocol import decode, decode_message
+from protocol import Message, decode, decode_message, encode
 
 SALE = "sale request, magstripe + PIN"
 APPROVED = "sale response, approved"
@@ -98,6 +98,20 @@ def test_an_undecodable_message_shows_how_far_it_came_where_it_broke_and_why(pos
     assert "622500******0014" in shown
     assert "Truncated: 60 at byte 130: expected 14 digits in 7 bytes, found length 3" in shown
     assert "bitmap" not in shown
+
+
+@pytest.mark.parametrize(
+    ("elements", "place"),
+    [
+        ({55: bytes.fromhex("9F260855")}, "55.9F26 at byte 28: expected 8 bytes, found length 1"),
+        ({11: "000001", 60: "000000010"}, "60.network_code at byte 32: expected 3 digits"),
+        ({11: "000001", 61: "000007000002060"}, "61.date at byte 34: expected 4 digits"),
+    ],
+)
+def test_a_part_that_cannot_be_parsed_is_named_by_its_place_in_the_frame(posd, elements, place):
+    code, shown, _ = posd("decode", encode(Message("0200", elements)).hex())
+    assert code == 0
+    assert f"cannot be parsed: {place}" in shown
 
 
 def test_json_says_where_an_undecodable_message_broke(posd):
