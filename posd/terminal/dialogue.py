@@ -179,10 +179,6 @@ class Dialogue:
     def scroll(self, rows: int) -> None:
         self._offset = max(0, self._offset + rows)
 
-    def hold_time_out(self) -> None:
-        """The step's time-out starts anew although nothing was pressed."""
-        self._touched = True
-
     @property
     def notice(self) -> str:
         """What the clerk was answered last, while it is shown."""

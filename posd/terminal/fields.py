@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from posd.core.events import CardSwiped, CardUnreadable, KeyPressed, PasswordChecked
 from posd.money.requests import SwipedCard
-from posd.terminal.machine import STAY, Action, Part, Row, Step, pin_seconds
+from posd.terminal.machine import STAY, Action, Guard, Part, Row, Step, pin_seconds
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
 
@@ -210,9 +210,6 @@ def card_and_pin(
             dialogue.text("hint.pin_or_none" if empty else "hint.pin"),
         )
 
-    def wants_pin(dialogue: Dialogue, _event: object) -> bool:
-        return pin_setting(dialogue) and dialogue.money.pin_key is not None
-
     def take_and_send(dialogue: Dialogue, event: CardSwiped) -> None:
         take_card(dialogue, event)
         send(dialogue, event)
@@ -224,7 +221,7 @@ def card_and_pin(
         ),
         (
             *before,
-            Row("card", "card", wants_pin, "pin", take_card),
+            Row("card", "card", pin_wanted(pin_setting), "pin", take_card),
             Row("card", "card", None, then, take_and_send),
             Row("card", "card_unreadable", None, STAY, say_unreadable),
             Row("card", "digit", None, STAY, say_swipe_card),
@@ -233,6 +230,15 @@ def card_and_pin(
             Row("pin", "pin", None, then, send),
         ),
     )
+
+
+def pin_wanted(setting: Callable[[Dialogue], bool]) -> Guard:
+    """A guard: the setting asks for a PIN, and there is a key for it."""
+
+    def wants_pin(dialogue: Dialogue, _event: object) -> bool:
+        return setting(dialogue) and dialogue.money.pin_key is not None
+
+    return wants_pin
 
 
 def software_pin(dialogue: Dialogue) -> bool:

@@ -11,6 +11,7 @@ from posd.terminal.fields import (
     amount_rows,
     card_and_pin,
     password,
+    pin_wanted,
     say_unreadable,
     software_pin,
     take_card,
@@ -108,10 +109,6 @@ def duplicate_screen(dialogue: Dialogue) -> Screen:
     )
 
 
-def asks_pin(dialogue: Dialogue, _event: object) -> bool:
-    return software_pin(dialogue) and dialogue.money.pin_key is not None
-
-
 # --- the request ----------------------------------------------------------------------------------
 
 
@@ -177,7 +174,7 @@ CARD = card_and_pin(
 DUPLICATE = Part(
     (Step("duplicate", duplicate_screen, help="duplicate"),),
     (
-        Row("duplicate", "confirm", asks_pin, "pin"),
+        Row("duplicate", "confirm", pin_wanted(software_pin), "pin"),
         Row("duplicate", "confirm", None, "waiting", send),
     ),
 )

@@ -10,6 +10,7 @@ from posd.ledger.records import IN_DOUBT, OrderState, State, TransactionRecord
 from posd.terminal.exchange import exchange
 from posd.terminal.fields import (
     card_and_pin,
+    pin_wanted,
     software_pin,
     supervisor_password,
     voucher_rows,
@@ -135,10 +136,6 @@ def asks_card(dialogue: Dialogue, _event: object) -> bool:
     return dialogue.configuration.void.ask_card
 
 
-def asks_pin(dialogue: Dialogue, _event: object) -> bool:
-    return void_pin(dialogue) and dialogue.money.pin_key is not None
-
-
 def void_pin(dialogue: Dialogue) -> bool:
     return dialogue.configuration.void.ask_pin and software_pin(dialogue)
 
@@ -191,10 +188,10 @@ VOUCHER = Part(
         Row("voucher", "confirm", None, "shown", take_original),
         Row("shown", "confirm", asks_reason, "reason"),
         Row("shown", "confirm", asks_card, "card"),
-        Row("shown", "confirm", asks_pin, "pin"),
+        Row("shown", "confirm", pin_wanted(void_pin), "pin"),
         Row("shown", "confirm", None, "waiting", send),
         Row("reason", "next", asks_card, "card"),
-        Row("reason", "next", asks_pin, "pin"),
+        Row("reason", "next", pin_wanted(void_pin), "pin"),
         Row("reason", "next", None, "waiting", send),
     ),
 )
