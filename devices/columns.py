@@ -76,14 +76,9 @@ def wrap(text: str, columns: int) -> list[str]:
 def _wrap_line(line: str, columns: int) -> list[str]:
     rows: list[str] = []
     while width(line) > columns:
-        row = fit(line, columns)
-        end = len(row)
-        if not _may_break(line, end):
-            blank = max(
-                (index for index in range(1, end) if _may_break(line, index)),
-                default=end,
-            )
-            end = blank
+        longest = len(fit(line, columns))
+        places = (index for index in range(longest, 0, -1) if _may_break(line, index))
+        end = next(places, longest)
         rows.append(line[:end].rstrip(" "))
         line = line[end:].lstrip(" ")
     if line or not rows:

@@ -16,8 +16,7 @@ from devices.bitmap import Bitmap
 from devices.slip import Cut, Line, Logo, QRCode, Slip, TextLine, set_lines
 
 PAPER_COLUMNS: Final = (32, 48)  # 58 mm and 80 mm paper, 12-dot characters at 203 dpi
-SENDING_LIMIT: Final = 1024  # bytes under way at a time; the smallest receive buffers are 4 KB
-PIECE_LIMIT: Final = SENDING_LIMIT - 16  # leaves room for `SEVER` and `PAPER_STATUS_IN_TURN`
+PIECE_LIMIT: Final = 480  # bytes; two of them, and what is sent around them, are less than 1 KiB
 
 INITIALISE: Final = b"\x1b@"  # ESC @: settings as at power-on, the print buffer emptied
 CHINESE: Final = b"\x1c&"  # FS &: two- and four-byte characters are GB 18030

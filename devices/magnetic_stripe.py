@@ -179,10 +179,10 @@ def _split(text: str, with_lrc: bool) -> list[dict[Number, str]]:
     start sentinel is noise; a text without any is a swipe with no track, or just noise.
     """
     swipes: list[dict[Number, str]] = []
-    last: int = 4
+    last = 0
     for start in _starts(text, with_lrc):
         number = START_SENTINELS[text[start]]
-        if number <= last:
+        if not swipes or number <= last:
             swipes.append({})
         last = number
         swipes[-1][number] = _up_to_end(text[start + 1 :], with_lrc)

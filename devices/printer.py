@@ -1,9 +1,10 @@
 """A receipt printer on a serial line: slips as jobs, one at a time, each with one outcome.
 
 The kernel and USB converters take 20 KB before a write blocks, so that bytes written say nothing
-about lines printed. A job is therefore sent in pieces of at most 1 KiB, and after each the printer
-is asked, in turn (GS r), whether it got that far; while it works it is asked at once (DLE EOT) what
-stops it. A printer that does not know GS r is found out, and then only asked at once.
+about lines printed. A job is therefore sent in pieces, and after each the printer is asked, in turn
+(GS r), whether it got that far: no more than 1 KiB is ever under way, in two pieces, so that the
+line is busy while an answer comes back. While it works the printer is asked at once (DLE EOT) what
+stops it. One that does not know GS r is found out, and then only asked at once, piece by piece.
 
 Knows how a job ends; knows nothing of what is on a slip or what is done after a failure.
 """
@@ -41,6 +42,8 @@ IDLE_POLL_SECONDS: Final = 10.0
 WORKING_POLL_SECONDS: Final = 0.5
 PIECE_SECONDS: Final = 10.0  # 1 KiB is at most 60 lines, 3 s for a slow printer (50 mm/s)
 ANSWER_SECONDS: Final = 1.0
+_UNDER_WAY_LIMIT: Final = 1024  # bytes; the smallest receive buffers are 4 KB
+_PIECES_UNDER_WAY: Final = 2
 _BITS_A_BYTE: Final = 10  # start, 8 data, stop
 
 
@@ -63,7 +66,7 @@ class _Job:
     number: int
     pieces: list[bytes]
     sent: int = 0
-    had_its_turn: bool = False  # the printer got to the end of the last piece sent
+    is_processed: bool = False  # the printer got to the end
 
     @property
     def is_sent(self) -> bool:
@@ -101,7 +104,7 @@ class Printer:
         self._on_job = on_job
         self._on_state = on_state
         self._idle_poll_seconds = idle_poll_seconds
-        transfer_seconds = escpos.SENDING_LIMIT * _BITS_A_BYTE / settings.speed
+        transfer_seconds = _UNDER_WAY_LIMIT * _BITS_A_BYTE / settings.speed
         self._piece_seconds = piece_seconds + transfer_seconds
         self.line = Line(settings, self._on_bytes, self._state_changed)
         self._parser = StatusParser()
@@ -175,8 +178,19 @@ class Printer:
         fault = self.status.fault if self.status is not None else "offline"
         if fault is None:
             self._send_piece(job)
+            self._send_pieces(job)
         else:
             self._fail(fault)
+
+    def _send_pieces(self, job: _Job) -> None:
+        """Sends as much as may be under way, to a printer that answers in turn."""
+        while (
+            self._job is job
+            and self._answers_in_turn
+            and not job.is_sent
+            and self._turns_open < _PIECES_UNDER_WAY
+        ):
+            self._send_piece(job)
 
     def _send_piece(self, job: _Job) -> None:
         data = job.pieces[job.sent] + escpos.PAPER_STATUS_IN_TURN
@@ -188,7 +202,6 @@ class Printer:
         self._sever = False
         self._turns_open += 1
         job.sent += 1
-        job.had_its_turn = False
         loop = asyncio.get_running_loop()
         self._stop_timers()
         self._inquiry.forget()
@@ -198,7 +211,8 @@ class Printer:
         else:
             self._inquiry.ask_afresh()
 
-    def _piece_done(self, job: _Job) -> None:
+    def _piece_checked(self, job: _Job) -> None:
+        """The piece before is known to have gone well: the next one, or the end."""
         self._stop_timers()
         if not job.is_sent:
             self._send_piece(job)
@@ -216,7 +230,7 @@ class Printer:
             return
         if self._inquiry.answered and self.status is not None and self.status.fault is None:
             self._answers_in_turn = False
-            self._piece_done(job)
+            self._piece_checked(job)
         else:
             self._fail("timeout")
 
@@ -255,13 +269,13 @@ class Printer:
         self._turns_open = max(0, self._turns_open - 1)
         self._take(after_in_turn(self.status or PrinterStatus(), answer.byte))
         job = self._job
-        if job is None or not job.sent or self._turns_open:
+        if job is None or not job.sent:
             return
-        job.had_its_turn = True
-        if job.is_sent:
+        if not job.is_sent:
+            self._send_pieces(job)
+        elif not self._turns_open:
+            job.is_processed = True
             self._inquiry.ask_afresh()  # whether the last lines and the cut went well
-        else:
-            self._piece_done(job)
 
     def _inquired(self, status: PrinterStatus | None) -> None:
         """The end of a round of questions; None: no answer."""
@@ -275,8 +289,8 @@ class Printer:
             self._poll_later(self._idle_poll_seconds)
         elif not job.sent:
             self._begin(job)
-        elif status is not None and (job.had_its_turn or not self._answers_in_turn):
-            self._piece_done(job)
+        elif status is not None and (job.is_processed or not self._answers_in_turn):
+            self._piece_checked(job)
         else:
             self._poll_later(WORKING_POLL_SECONDS)
 

@@ -22,7 +22,7 @@ from typing import Final
 from devices.port import XOFF, XON
 
 _READ_SIZE: Final = 4096
-_METER_SECONDS: Final = 0.01  # metered reading looks at the line this often
+_METER_SECONDS: Final = 0.01  # a metered line moves this often what has become due
 _FORGET_SECONDS: Final = 0.25
 
 
@@ -55,6 +55,8 @@ class PseudoTerminal:
         self._master = -1
         self._slave = -1
         self._passed = 0
+        self._read_due = 0.0
+        self._read_at = 0.0
         self._outgoing: deque[int] = deque()
         self._send_timer: asyncio.TimerHandle | None = None
         self._read_timer: asyncio.TimerHandle | None = None
@@ -138,13 +140,27 @@ class PseudoTerminal:
     def _send(self, data: bytes) -> None:
         if not self.is_plugged:
             return
-        interval = self._interval()
-        if not interval and not self._outgoing:
+        if not (self.drip_seconds or self._bytes_per_second or self._outgoing):
             self._put(data)
             return
         self._outgoing.extend(data)
         if self._send_timer is None and self._outgoing:
-            self._send_timer = self._loop.call_later(interval, self._send_one)
+            self._send_later()
+
+    def _send_later(self) -> None:
+        seconds = self.drip_seconds or _METER_SECONDS
+        self._send_timer = self._loop.call_later(seconds, self._send_some)
+
+    def _send_some(self) -> None:
+        self._send_timer = None
+        count = 1
+        if not self.drip_seconds:
+            rate = self._bytes_per_second
+            count = len(self._outgoing) if rate is None else max(1, round(rate * _METER_SECONDS))
+        count = min(count, len(self._outgoing))
+        self._put(bytes(self._outgoing.popleft() for _ in range(count)))
+        if self._outgoing:
+            self._send_later()
 
     def _plug(self) -> None:
         self._master, self._slave = os.openpty()
@@ -174,6 +190,7 @@ class PseudoTerminal:
         if self._bytes_per_second is None:
             self._loop.add_reader(self._master, self._readable)
         else:
+            self._read_at = self._loop.time()
             self._read_timer = self._loop.call_later(_METER_SECONDS, self._read_metered)
 
     def _stop_reading(self) -> None:
@@ -186,9 +203,16 @@ class PseudoTerminal:
         self._read(_READ_SIZE)
 
     def _read_metered(self) -> None:
+        """Reads what the line could have carried since the last time, however late that was."""
         assert self._bytes_per_second is not None
         self._read_timer = self._loop.call_later(_METER_SECONDS, self._read_metered)
-        self._read(max(1, round(self._bytes_per_second * _METER_SECONDS)))
+        now = self._loop.time()
+        self._read_due += (now - self._read_at) * self._bytes_per_second
+        self._read_at = now
+        count = int(self._read_due)
+        self._read_due -= count
+        if count:
+            self._read(count)
 
     def _read(self, size: int) -> None:
         try:
@@ -197,18 +221,6 @@ class PseudoTerminal:
             return
         if data:
             self._on_bytes(self._thin(data))
-
-    def _interval(self) -> float:
-        if self.drip_seconds:
-            return self.drip_seconds
-        return 1 / self._bytes_per_second if self._bytes_per_second is not None else 0.0
-
-    def _send_one(self) -> None:
-        self._send_timer = None
-        if self._outgoing:
-            self._put(bytes((self._outgoing.popleft(),)))
-        if self._outgoing:
-            self._send_timer = self._loop.call_later(self._interval(), self._send_one)
 
     def _put(self, data: bytes) -> None:
         if self.is_plugged:
