@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from io import BytesIO
-from typing import IO
+from typing import IO, NoReturn
 
 from protocol.dialect import DEFAULT, Dialect
 from protocol.elements import Value
@@ -34,11 +34,8 @@ def decode(frame: bytes, dialect: Dialect = DEFAULT) -> Message:
     """The message of a whole frame. Raises DecodeError, which carries what was decoded before."""
     announced = int.from_bytes(frame[:LEN_SIZE], "big")
     follow = len(frame) - LEN_SIZE
-    if announced != follow or not follow:
-        _refuse_length(announced, follow)
-    if follow > dialect.frame_cap:
-        rule = f"at most {dialect.frame_cap}"
-        raise LengthAboveCap("LEN", rule, found_length=follow, offset=0)
+    if announced != follow or not follow or announced > dialect.frame_cap:
+        _refuse_length(announced, follow, dialect.frame_cap)
     stream = BytesIO(frame)
     stream.seek(LEN_SIZE)
     tpdu = header = None
@@ -172,15 +169,16 @@ def _address_bytes(text: str, size: int, path: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def _refuse_length(announced: int, follow: int) -> None:
+def _refuse_length(announced: int, follow: int, cap: int) -> NoReturn:
     if follow < 1:
         raise FrameTruncated("LEN", "2 bytes and a message", found_length=follow + 2, offset=0)
-    raise FrameLengthWrong(
-        "LEN", f"the {announced} bytes that it announces", found_length=follow, offset=0
-    )
+    if announced > cap:
+        raise LengthAboveCap("LEN", f"at most {cap}", found_length=announced, offset=0)
+    rule = f"the {announced} bytes that it announces"
+    raise FrameLengthWrong("LEN", rule, found_length=follow, offset=0)
 
 
-def _refuse_bitmap(stream: IO[bytes], bitmap: bytes) -> None:
+def _refuse_bitmap(stream: IO[bytes], bitmap: bytes) -> NoReturn:
     offset = stream.tell() - len(bitmap)
     if len(bitmap) != 8:
         raise FrameTruncated("bitmap", "8 bytes", found_length=len(bitmap), offset=offset)

@@ -28,15 +28,19 @@ _PLANS = 128
 class Dialect:
     """Options of an acquirer. Hashable; every field has the reference's default.
 
-    request_tpdu: 10 hex digits; request_header: 12 digits. frame_cap: largest LEN, in bytes.
-    mac_algorithm: "ecb", "x9.9", "x9.19", "xor-3des" or "sm4-ecb". working_key_layout: a row of
-    the key layouts in `keys` ("default", "three-of-19", "tagged-25"). pin_length: element 26.
-    security_method: second digit of element 53 (6 double-length 3DES, 3 or 4 SM4).
-    track_encryption: tracks go enciphered under the TDK. elements: rows that replace or extend
-    those of the table. reversal_*: what a host wants in an 0400 beyond the reference.
+    has_tpdu, has_header: whether frames carry them. request_tpdu: 10 hex digits; request_header:
+    12 digits. frame_cap: the largest LEN, in bytes. mac_algorithm: a row of `mac.ALGORITHMS`.
+    working_key_layout: a row of `keys.LAYOUTS` or `keys.TAGGED_LAYOUTS`. pin_length: element 26.
+    security_method: second digit of element 53 (0 single DES, 6 double-length 3DES, 3 or 4 SM4;
+    with SM4 a PIN block has 16 bytes). track_encryption: tracks go encrypted under the TDK.
+    terminal_capability, partial_approval: 60.4 and 60.6. foreign_totals: element 48 of a
+    settlement has totals of foreign cards too. reversal_reference, reversal_expiry,
+    reversal_original: an 0400 carries 37, 14 after a swipe, the request's own 61.
+    elements: rows that replace or extend those of the table.
+
+    Raises ValueError for a malformed address or element number.
     """
 
-    name: str = "UnionPay-style"
     has_tpdu: bool = True
     has_header: bool = True
     request_tpdu: str = "6000060000"
@@ -56,10 +60,12 @@ class Dialect:
     elements: tuple[Element, ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.request_tpdu) != 10 or not _is_hex(self.request_tpdu):
-            raise ValueError("request_tpdu: 10 upper-case hex digits")
-        if len(self.request_header) != 12 or not self.request_header.isdecimal():
+        if len(self.request_tpdu) != 10 or self.request_tpdu.strip("0123456789ABCDEFabcdef"):
+            raise ValueError("request_tpdu: 10 hex digits")
+        if len(self.request_header) != 12 or self.request_header.strip("0123456789"):
             raise ValueError("request_header: 12 digits")
+        if not all(2 <= row.number <= 64 for row in self.elements):
+            raise ValueError("elements: numbers from 2 to 64")
 
     @cached_property
     def table(self) -> Mapping[int, Element]:
@@ -138,10 +144,6 @@ class Dialect:
 
 def _refuse_unknown(stream: Any, context: Any, path: str) -> NoReturn:  # noqa: ARG001  (a Reader)
     raise UnknownElement(path, "an element of the table", offset=stream.tell())
-
-
-def _is_hex(text: str) -> bool:
-    return not text.strip("0123456789ABCDEF")
 
 
 DEFAULT = Dialect()

@@ -44,13 +44,15 @@ class WorkingKeys:
 class Slot:
     """One key in a layout: whose it is, and the bytes of the key and of its check value.
 
-    kind: PIK, MAK, TDK or TMK. tag: the byte before the key in tagged layouts.
+    kind: PIK, MAK, TDK or TMK. tag: the byte before the key in tagged layouts. may_be_short: a
+    key whose second half is eight zero bytes is one of 8 bytes.
     """
 
     kind: str
     key_size: int
     check_size: int
     tag: bytes = b""
+    may_be_short: bool = False
 
     @property
     def size(self) -> int:
@@ -61,23 +63,27 @@ def _row(key_size: int, check_size: int, *kinds: str) -> tuple[Slot, ...]:
     return tuple(Slot(kind, key_size, check_size) for kind in kinds)
 
 
+_PIK, _TDK = _row(16, 4, "PIK", "TDK")
+_MAK = Slot("MAK", 16, 4, may_be_short=True)
+
+
 # A layout is the list of its possible forms; the length of element 62 chooses one.
 LAYOUTS: Mapping[str, tuple[tuple[Slot, ...], ...]] = MappingProxyType(
     {
         "default": (
             _row(8, 4, "PIK", "MAK"),  # 24 bytes
-            _row(16, 4, "PIK", "MAK"),  # 40
-            _row(16, 4, "PIK", "MAK", "TDK"),  # 60
+            (_PIK, _MAK),  # 40
+            (_PIK, _MAK, _TDK),  # 60
             _row(24, 4, "PIK", "MAK", "TDK"),  # 84
         ),
-        "three-of-19": (_row(16, 3, "PIK", "MAK", "TDK"),),  # 57
+        "records-57": (_row(16, 3, "PIK", "MAK", "TDK"),),  # 57
     }
 )
 
 # Records of 25 bytes in any order, each with the kind of its key in front.
 TAGGED_LAYOUTS: Mapping[str, tuple[Slot, ...]] = MappingProxyType(
     {
-        "tagged-25": (
+        "records-25": (
             Slot("TMK", 16, 8, b"\x00"),
             Slot("MAK", 16, 8, b"\x01"),
             Slot("PIK", 16, 8, b"\x02"),
@@ -161,7 +167,7 @@ def _verified(slot: Slot, field: bytes, master: Key, cipher: Cipher) -> Key:
     wrapped, check = field[: slot.key_size], field[slot.key_size :]
     if not any(wrapped):
         raise KeyCheckFailed(f"62.{slot.kind}: there is no key, only zeros")
-    if _is_short_mac_key(slot, wrapped):
+    if slot.may_be_short and not any(wrapped[8:]):
         wrapped = wrapped[:8]
     key = Key(decrypt(master.reveal(), wrapped, cipher))
     if not hmac.compare_digest(key.check_value(slot.check_size, cipher), check):
@@ -169,13 +175,8 @@ def _verified(slot: Slot, field: bytes, master: Key, cipher: Cipher) -> Key:
     return key
 
 
-def _is_short_mac_key(slot: Slot, wrapped: bytes) -> bool:
-    """An 8-byte MAC key in a place for 16 has zeros behind it."""
-    return slot.kind == "MAK" and slot.key_size == 16 and not any(wrapped[8:])
-
-
 def _wrapped(slot: Slot, key: Key, master: Key, dialect: Dialect) -> bytes:
-    if len(key) != slot.key_size and not (slot.kind == "MAK" and len(key) == 8):
+    if len(key) != slot.key_size and not (slot.may_be_short and len(key) == 8):
         raise KeyLayoutUnknown(f"62.{slot.kind}: expected {slot.key_size} bytes, found {len(key)}")
     wrapped = encrypt(master.reveal(), key.reveal(), dialect.cipher).ljust(slot.key_size, b"\0")
     return slot.tag + wrapped + key.check_value(slot.check_size, dialect.cipher)

@@ -45,6 +45,7 @@ FAULTS = [
     ("nothing", b"", e.FrameTruncated, "LEN", 0, 0),
     ("LEN too large", b"\x00\x05\x60", e.FrameLengthWrong, "LEN", 0, 1),
     ("LEN too small", b"\x00\x01\x60\x00", e.FrameLengthWrong, "LEN", 0, 2),
+    ("LEN above the cap, cut", b"\xff\xff\x60", e.LengthAboveCap, "LEN", 0, 65535),
     ("LEN above the cap", b"\x10\x01" + bytes(4097), e.LengthAboveCap, "LEN", 0, 4097),
     ("cut in the TPDU", b"\x00\x03\x60\x00\x06", e.FrameTruncated, "TPDU", 2, 3),
     ("cut in the header", b"\x00\x06\x60\x00\x06\x00\x00\x60", e.FrameTruncated, "header", 7, 1),

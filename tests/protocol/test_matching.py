@@ -328,3 +328,9 @@ def test_the_answers_mti_is_the_requests_plus_10():
 
 def test_a_card_number_in_the_answer_is_not_compared(changed):
     assert isinstance(changed(SALE, APPROVED, {2: Pan("6225000000000022")}), Usable)
+
+
+def test_a_request_that_is_not_padded_yet_matches_its_padded_answer(frames, key):
+    answer = decode(frames[APPROVED]).with_elements({41: "1234", 42: "8980"})
+    request = decode(frames[SALE]).with_elements({41: "1234", 42: "8980"})
+    assert isinstance(match(request, encode(seal(answer, key("MAK8"))), key("MAK8")), Usable)

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol import DEFAULT, Message, Pan, PinBlock, Track, decode, encode
+from protocol.elements import Element
+from protocol.formats import FixedText
 
 NUMBER = "6225000000000014"
 
@@ -114,10 +116,17 @@ def test_a_dialect_is_a_value(sale):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"request_tpdu": "60"}, {"request_tpdu": "60000600zz"}, {"request_header": "6"}]
+    "wrong",
+    [
+        {"request_tpdu": "60"},
+        {"request_tpdu": "60000600zz"},
+        {"request_header": "6"},
+        {"request_header": "６" * 12},
+        {"elements": (Element(65, "beyond the bitmap", FixedText(1)),)},
+    ],
 )
-def test_a_dialect_with_a_malformed_address_is_not_made(wrong):
-    with pytest.raises(ValueError, match="digits"):
+def test_a_malformed_dialect_is_not_made(wrong):
+    with pytest.raises(ValueError, match="digits|numbers"):
         dataclasses.replace(DEFAULT, **wrong)
 
 
