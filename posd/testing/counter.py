@@ -38,7 +38,12 @@ GARBLED: Final[dict[str, Garble]] = {"garbled": "wrong_digit", "half": "cut_shor
 class Counter:
     """Make it, and call everything but `drain`, within its event loop."""
 
-    def __init__(self, installation: Installation, witness: Witness) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        witness: Witness,
+        printer_bytes_per_second: float | None = None,
+    ) -> None:
         directory = installation.device_directory
         self._witness = witness
         self._shown: deque[Screen] = deque()
@@ -47,7 +52,11 @@ class Counter:
         self.keypad = SimulatedKeypad(directory / "keypad")
         self.card_reader = SimulatedCardReader(directory / "card_reader")
         self.display = SimulatedDisplay(directory / "display", on_change=self._changed)
-        self.printer = SimulatedPrinter(directory / "printer", on_line=self._printed)
+        self.printer = SimulatedPrinter(
+            directory / "printer",
+            on_line=self._printed,
+            bytes_per_second=printer_bytes_per_second,
+        )
         self._cut = cut_row(self.printer.mechanism.columns)
 
     def power_cut(self) -> None:

@@ -7,6 +7,7 @@ what comes out. Everything lives in a temporary directory and is gone at the end
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import tempfile
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Final, TextIO
 
 from posd.testing.boxes import boxed, torn
 from posd.testing.compare import Comparison
-from posd.testing.panel import Panel
+from posd.testing.panel import Panel, open_stage
 from posd.testing.player import ExpectationError, Player
 from posd.testing.real import RealStage
 from posd.testing.script import Script, ScriptError, load
@@ -48,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0: everything was as expected and both ledgers agree. 1: not. 2: no script to be played."""
     out = sys.stdout
-    if isinstance(errors := getattr(out, "reconfigure", None), object) and callable(errors):
-        errors(errors="replace")  # a locale without Chinese shows ? and goes on
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="replace")  # a locale without Chinese shows ? and goes on
     if arguments.script is None and sys.stdin.isatty() and out.isatty():
         return _show_panel(arguments.language)
     try:
@@ -79,7 +80,7 @@ def _play(script: Script, language: str, out: TextIO) -> int:
 
 def _show_panel(language: str) -> int:
     with tempfile.TemporaryDirectory(prefix="posd-demo-") as directory:
-        stage = RealStage(Path(directory))
+        stage = open_stage(Path(directory))
         try:
             stage.configure(("terminal", "language"), language)
             comparison = Panel(stage).run()

@@ -9,6 +9,7 @@ import os
 import select
 import sys
 from collections import deque
+from pathlib import Path
 from typing import Final
 
 from devices import columns as grid
@@ -28,7 +29,14 @@ _PAPER_LEFT: Final = 44
 _PAPER_LINES: Final = 20
 _PROMPT_LINE: Final = 23
 _TICK: Final = 0.05  # s between two looks at what the terminal does
-_MESSAGES: Final = 4
+_MESSAGES: Final = 6
+_PRINTER_SPEED: Final = 1500  # bytes a second: slow enough to watch the paper come
+
+WELCOME: Final = (
+    "Enter is 确认: it signs in.",
+    "Then: 12345 ok, swipe good, 123456 ok",
+    "help says more, quit ends.",
+)
 
 KEYBOARD: Final = (
     "  1    2 ABC 3 DEF   取消 cancel",
@@ -38,26 +46,25 @@ KEYBOARD: Final = (
 )
 
 HELP: Final = """\
-Type keys and press Enter: digits, and the keys by name or symbol, several in a line.
+Type keys and press Enter: digits, keys by name or symbol, several in a line.
 
-  确认            the menu, or to go on       (also: confirm, ok, or an empty line)
-  取消 清除 功能   cancel, clear, help        (also: cancel, clear, function)
-  ▲ ▼             up, down
-  12345 确认      five digits, then confirm
+  确认             the menu, or to go on; also: confirm, ok, or an empty line
+  取消 清除 功能   also: cancel, clear, function
+  ▲ ▼              also: up, down
 
-A first walk: confirm once to sign in. Then 12345 confirm, swipe good, 123456 confirm: a sale
-of 123.45. Then void it: confirm 1, 123456 confirm, confirm (the last sale), confirm, swipe good.
+A first walk: Enter signs in. 12345 ok, then swipe good, then 123456 ok sells
+123.45, and ok prints the second copy. To void it: ok 1, 123456 ok (supervisor),
+ok (the last sale), ok, swipe good.
 
-  swipe NAME      a test card; cards lists them. swipe garbled, swipe half: not readable
-  cards           the test cards and their PINs
-  amounts         which amounts make the host do what
-  host down       the host cannot be reached; host up
-  host does 51 to next sale         what it does to the next request
-  paper out       the paper ends; paper load. paper: the whole strip
-  printer unplug  and printer replug
-  power cut       the terminal stops at once; power on
-  agree           compare the terminal's ledger with the acquirer's
-  quit            compare both ledgers and end
+  swipe NAME       a test card (cards lists them); swipe garbled, swipe half
+  cards, amounts   the test cards; which amounts make the host do what
+  host down, host up
+  host does 51 to next sale    or no-answer, cut, wrong-mac, late, slow...
+  paper out, paper load, printer unplug, printer replug
+  paper            the whole strip
+  power cut, power on
+  agree            compare the terminal's ledger with the acquirer's
+  quit             compare them and end
 """
 
 _WORDS: Final = {"ok": "confirm", "enter": "confirm", "": "confirm"}
@@ -66,10 +73,7 @@ _LINES: Final = {
     "paper load": "printer load paper",
     "load paper": "printer load paper",
 }
-_ALLOWED: Final = (
-    *(steps.Press, steps.Swipe, steps.HostDoes, steps.HostLink, steps.PaperOut),
-    *(steps.PrinterDoes, steps.PowerCut, steps.PowerOn, steps.Wait, steps.Agree),
-)
+_VERBS: Final = ("press", "swipe", "host", "printer", "power", "wait", "agree")
 
 
 class Panel:
@@ -79,18 +83,18 @@ class Panel:
         self._stage = stage
         self._player = Player(Script("keyboard", (), ()), stage)
         self._strip: list[str] = []  # the paper of all finished slips
-        self._messages: deque[str] = deque(["help: what can be typed"], maxlen=_MESSAGES)
+        self._messages: deque[str] = deque(WELCOME, maxlen=_MESSAGES)
         self._typed = ""
         self._host_up = True
 
     def run(self) -> Comparison:
         """Returns how both ledgers compare at the end. Raises StageError when the daemon ends."""
         self._stage.witness.listener = self
-        self._stage.power_on()
-        self._clear()
-        self._draw()
-        self._prompt()
         try:
+            self._clear()
+            self._stage.power_on()
+            self._draw()
+            self._prompt()
             while (line := self._next_line()) is not None and line not in ("quit", "exit"):
                 self._obey(line)
                 self._draw()
@@ -124,9 +128,16 @@ class Panel:
                     return None
                 self._typed += data.decode("utf-8", "replace")
             else:
-                self._stage.let_pass(_TICK, lambda: False)
+                self._watch()
         line, _, self._typed = self._typed.partition("\n")
         return " ".join(line.split())
+
+    def _watch(self) -> None:
+        """Let the terminal work for a moment, and show what its printer does."""
+        before = self._stage.witness.slips[-1:]
+        self._stage.let_pass(_TICK, lambda: False)
+        if before != self._stage.witness.slips[-1:]:
+            self._draw()
 
     def _obey(self, line: str) -> None:
         pages = {
@@ -135,12 +146,14 @@ class Panel:
             "amounts": as_markdown().splitlines(),
             "paper": self._strip or ["no paper has come out"],
         }
+        self._messages.clear()
         if line in pages:
             self._show_pages(pages[line])
             return
         try:
             step = _step(line)
             self._player.play_step(step)
+            self._draw()
         except TerminalDiedError:
             raise
         except (ValueError, UnmetError, StageError) as problem:
@@ -155,17 +168,23 @@ class Panel:
                 self._say("no power; type: power on")
 
     def _say(self, text: str) -> None:
+        """Under the keyboard, until the next line is typed."""
         self._messages += grid.wrap(grid.printable(text), _PAPER_LEFT - 3)
 
     # --- what the person sees ---------------------------------------------------------------------
 
     def _draw(self) -> None:
         """Everything but the prompt line; the cursor stays where it is."""
-        left = self._left_side()
-        paper = self._paper()
-        rows = [f"{grid.pad(a, _PAPER_LEFT)}{b}" for a, b in zip(left, paper, strict=True)]
-        drawn = "".join(f"\x1b[{number};1H\x1b[2K{row}" for number, row in enumerate(rows, 1))
-        self._write(f"\x1b7\x1b[?25l{drawn}\x1b[?25h\x1b8")
+        # Placed by column: how wide a terminal draws a frame or an arrow is its own affair.
+        drawn = "".join(
+            f"\x1b[{number};1H\x1b[2K{left}\x1b[{number};{_PAPER_LEFT}H{paper}"
+            for number, (left, paper) in enumerate(
+                zip(self._left_side(), self._paper(), strict=True), start=1
+            )
+        )
+        # What was typed ahead may have scrolled up from the prompt to the line above it.
+        above_prompt = f"\x1b[{_PROMPT_LINE - 1};1H\x1b[2K"
+        self._write(f"\x1b7\x1b[?25l{drawn}{above_prompt}\x1b[?25h\x1b8")
 
     def _left_side(self) -> list[str]:
         power = "on" if self._stage.powered else "off"
@@ -189,13 +208,16 @@ class Panel:
         running = slips[-1].rows if slips and not slips[-1].ended else ()
         strip = [*self._strip, *running][-_PAPER_LINES:]
         blank = [""] * (_PAPER_LINES - len(strip))
-        return [*(f"│{grid.pad(row, 32)}│" for row in (*blank, *strip)), "╘" + "═" * 32 + "╛"]
+        right = f"\x1b[{_PAPER_LEFT + 33}G│"
+        return [*(f"│{row}{right}" for row in (*blank, *strip)), "╘" + "═" * 32 + "╛"]
 
     def _show_pages(self, lines: list[str]) -> None:
         height = LINES - 2
         for start in range(0, len(lines), height):
             self._clear()
-            self._write("\n".join(line[:COLUMNS] for line in lines[start : start + height]))
+            self._write(
+                "\n".join(grid.fit(line, COLUMNS) for line in lines[start : start + height])
+            )
             self._write("\n-- Enter --")
             if self._next_line() is None:
                 break
@@ -217,10 +239,15 @@ def _step(line: str) -> steps.Step:
     words = [_WORDS.get(word, word) for word in line.split()] or ["confirm"]
     if all(word in KEYS or word.isdecimal() for word in words):
         return parse_line("press " + " ".join(words))
-    step = parse_line(_LINES.get(line, line))
-    if not isinstance(step, _ALLOWED):
-        raise ValueError("expected keys, or a line that help lists")
-    return step
+    line = _LINES.get(line, line)
+    if line.split()[0] not in _VERBS:
+        raise ValueError(f"{line}: no key and no command; try help")
+    return parse_line(line)
+
+
+def open_stage(directory: Path) -> RealStage:
+    """A stage whose printer takes its time."""
+    return RealStage(directory, printer_bytes_per_second=_PRINTER_SPEED)
 
 
 def _cards() -> list[str]:

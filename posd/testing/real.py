@@ -30,19 +30,35 @@ _QUIET: Final = 0.015  # s without a change: the screen is drawn
 _READY: Final = 10.0  # s that the first screen may take
 _STOP: Final = 10.0  # s that an ordered end may take
 _LAST_LINES: Final = 5
+_LAUNCHER: Final = """\
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, linux/prctl.h
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+"""Becomes the daemon, which ends with whoever plays, however that ends.
+
+A daemon that outlived its simulated devices would look for them for ever, and would find whatever
+is given their pseudo-terminals' numbers next.
+"""
 
 
 class RealStage:
-    """One terminal's process below one directory, with everything it is connected to."""
+    """One terminal's process below one directory, with everything it is connected to.
 
-    def __init__(self, directory: Path) -> None:
+    printer_bytes_per_second: what its printer takes; None is as fast as the machine.
+    """
+
+    def __init__(self, directory: Path, printer_bytes_per_second: float | None = None) -> None:
         self.witness = Witness()
         self.installation = Installation(directory)
         self.log_file = directory / "posd.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._acquiring: Acquiring | None = None
+        self._closed = False
         self._loop = LoopThread()
-        self._counter = self._loop.call(lambda: Counter(self.installation, self.witness))
+        self._counter = self._loop.call(
+            lambda: Counter(self.installation, self.witness, printer_bytes_per_second)
+        )
         ledger = self.installation.state_directory / "ledger.db"
         self._snapshots = Snapshots(ledger, directory / "copy.db")
 
@@ -67,10 +83,11 @@ class RealStage:
         file = self.installation.configuration_file
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own program and file
-                [sys.executable, "-m", "posd", "run", "--config", str(file)],
+                [sys.executable, "-c", _LAUNCHER, "-m", "posd", "run", "--config", str(file)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                process_group=0,  # ctrl-C is for whoever plays, not for the daemon
                 env={**os.environ, "PYTHONPATH": path},
             )
         # Keys that are pressed before the keypad is opened are lost, as on a real one.
@@ -154,6 +171,9 @@ class RealStage:
             raise StageError(str(error)) from None
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         try:
             self._stop()
             self._loop.call(self._counter.close)
