@@ -119,10 +119,13 @@ class FixedDigits(Format[str]):
 class _Counted(Format[Value]):
     """A format behind a length prefix of 1 (LL) or 2 (LLL) bytes, up to a maximum."""
 
+    kind: str
+
     def __init__(self, prefix: int, maximum: int) -> None:
         super().__init__()
         self.prefix = prefix
         self.maximum = maximum
+        self.summary = f"{self.kind} {'L' * (prefix + 1)}..{maximum}"
         self._lengths = {
             head: count for head, count in _LENGTHS[prefix].items() if count <= maximum
         }
@@ -190,10 +193,7 @@ class VariableDigits(_Counted[str]):
     An odd number is left-aligned; the pad nibble is sent as 0, accepted as 0 or F.
     """
 
-    def __init__(self, prefix: int, maximum: int) -> None:
-        super().__init__(prefix, maximum)
-        self.summary = f"n {'L' * (prefix + 1)}..{maximum}"
-
+    kind = "n"
     _parse = _Counted._read_nibbles
 
     def _build(self, obj: str, stream: IO[bytes], context: Any, path: str) -> int:
@@ -205,9 +205,7 @@ class VariableDigits(_Counted[str]):
 class PanDigits(_Counted[Pan]):
     """A card number: variable digits whose value is a `Pan` (element 2)."""
 
-    def __init__(self, prefix: int, maximum: int) -> None:
-        super().__init__(prefix, maximum)
-        self.summary = f"n {'L' * (prefix + 1)}..{maximum}"
+    kind = "n"
 
     def _parse(self, stream: IO[bytes], context: Any, path: str) -> Pan:
         return Pan(self._read_nibbles(stream, context, path))
@@ -224,10 +222,11 @@ class TrackDigits(_Counted[Track]):
     encrypted=True also takes the nibbles A, B, C, E and F, which enciphered tracks have.
     """
 
+    kind = "z"
+
     def __init__(self, prefix: int, maximum: int, *, encrypted: bool = False) -> None:
         super().__init__(prefix, maximum)
         self.encrypted = encrypted
-        self.summary = f"z {'L' * (prefix + 1)}..{maximum}"
 
     def _parse(self, stream: IO[bytes], context: Any, path: str) -> Track:
         return Track(self._read_nibbles(stream, context, path))
@@ -285,10 +284,7 @@ class PinBlockOctets(FixedOctets):
 class VariableOctets(_Counted[bytes]):
     """Bytes behind a length in bytes."""
 
-    def __init__(self, prefix: int, maximum: int) -> None:
-        super().__init__(prefix, maximum)
-        self.summary = f"b {'L' * (prefix + 1)}..{maximum}"
-
+    kind = "b"
     _parse = _Counted._read_octets
 
     def _build(self, obj: bytes, stream: IO[bytes], context: Any, path: str) -> int:
@@ -333,16 +329,16 @@ class FixedHostText(Format[str]):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
-        self.summary = f"ans {size}, GBK"
+        self.summary = f"ans GBK {size}"
 
     def _parse(self, stream: IO[bytes], context: Any, path: str) -> str:
         raw = stream.read(self.size)
         if len(raw) != self.size:
             truncated(stream, path, f"{self.size} bytes of text", len(raw))
-        return host_text(raw)
+        return decode_text(raw)
 
     def _build(self, obj: str, stream: IO[bytes], context: Any, path: str) -> int:
-        raw = host_text_bytes(obj, path)
+        raw = encode_text(obj, path)
         if len(raw) > self.size:
             wrong_length(path, f"at most {self.size} bytes of text", len(raw))
         return stream.write(raw.ljust(self.size))
@@ -351,26 +347,24 @@ class FixedHostText(Format[str]):
 class VariableHostText(_Counted[str]):
     """Host text behind a length in bytes; otherwise as `FixedHostText`."""
 
-    def __init__(self, prefix: int, maximum: int) -> None:
-        super().__init__(prefix, maximum)
-        self.summary = f"ans {'L' * (prefix + 1)}..{maximum}, GBK"
+    kind = "ans GBK"
 
     def _parse(self, stream: IO[bytes], context: Any, path: str) -> str:
-        return host_text(self._read_octets(stream, context, path))
+        return decode_text(self._read_octets(stream, context, path))
 
     def _build(self, obj: str, stream: IO[bytes], context: Any, path: str) -> int:
-        raw = host_text_bytes(obj, path)
+        raw = encode_text(obj, path)
         return self._write(stream, path, raw, len(raw), "bytes of text")
 
 
-def host_text(raw: bytes) -> str:
+def decode_text(raw: bytes) -> str:
     """Bytes as text: GBK by the gb18030 codec with surrogateescape. Never fails."""
     if raw.isascii():  # most of it, and the GB18030 codec is slow
         return raw.decode("ascii")
     return raw.decode("gb18030", "surrogateescape")
 
 
-def host_text_bytes(text: str | bytes, path: str) -> bytes:
+def encode_text(text: str | bytes, path: str) -> bytes:
     """The bytes of a host text; bytes stay as they are. Raises WrongType, NotEncodable."""
     if isinstance(text, bytes):
         return text

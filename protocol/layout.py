@@ -22,7 +22,7 @@ from protocol.errors import (
     TrailingBytes,
     WrongLength,
 )
-from protocol.formats import Format, host_text, host_text_bytes, truncated, wrong_length, wrong_type
+from protocol.formats import Format, decode_text, encode_text, truncated, wrong_length, wrong_type
 
 Parts = TypeVar("Parts")
 
@@ -80,10 +80,10 @@ class UpTo(Format[str]):
         self.summary = f"ans ..{size}"
 
     def _parse(self, stream: IO[bytes], context: Any, path: str) -> str:
-        return host_text(stream.read(self.size))
+        return decode_text(stream.read(self.size))
 
     def _build(self, obj: str, stream: IO[bytes], context: Any, path: str) -> int:
-        raw = host_text_bytes(obj, path)
+        raw = encode_text(obj, path)
         if len(raw) > self.size:
             wrong_length(path, f"at most {self.size} bytes of text", len(raw))
         return stream.write(raw)
@@ -165,7 +165,7 @@ class Layout(Format[Parts]):
 
     def parts_of(self, content: str | bytes) -> Parts:
         """The parts of a content. Raises DecodeError; offsets count from the content's start."""
-        stream = BytesIO(host_text_bytes(content, self.path))
+        stream = BytesIO(encode_text(content, self.path))
         try:
             parts = self.parse_stream(stream)
         except CodecError as error:
@@ -187,7 +187,7 @@ class Layout(Format[Parts]):
 
     def text_of(self, parts: Parts) -> str:
         """As `content_of`, for an element whose value is a str."""
-        return host_text(self.content_of(parts))
+        return decode_text(self.content_of(parts))
 
     def _parse(self, stream: IO[bytes], context: Any, path: str) -> Parts:
         found = self._struct._parse(stream, context, path)

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from protocol import tlv
 from protocol.errors import LayoutUnknown, Truncated, WrongLength
-from protocol.formats import FixedText, Format, host_text, host_text_bytes
+from protocol.formats import FixedText, Format, decode_text, encode_text
 from protocol.layout import Characters, Layout
 
 DEVICE_LABEL = "Sequence No"
@@ -137,7 +137,7 @@ def parse_parameters(element_62: bytes) -> dict[str, str]:
     values: dict[str, str] = {}
     position = 0
     while position < len(element_62):
-        tag = host_text(element_62[position : position + 2])
+        tag = decode_text(element_62[position : position + 2])
         row = PARAMETERS.get(tag)
         if row is None:
             raise LayoutUnknown("62", "the tag of a known parameter", offset=position)
@@ -146,7 +146,7 @@ def parse_parameters(element_62: bytes) -> dict[str, str]:
             raise Truncated(
                 f"62.{tag}", f"{row.size} bytes", found_length=len(value), offset=position + 2
             )
-        values[tag] = host_text(value)
+        values[tag] = decode_text(value)
         position += 2 + row.size
     return values
 
@@ -156,7 +156,7 @@ def parameters(values: Iterable[tuple[str, str]]) -> bytes:
     content = b""
     for tag, value in values:
         row = PARAMETERS.get(tag)
-        raw = host_text_bytes(value, f"62.{tag}")
+        raw = encode_text(value, f"62.{tag}")
         if row is None or len(raw) > row.size:
             rule = "a known parameter" if row is None else f"at most {row.size} bytes"
             raise WrongLength(f"62.{tag}", rule, found_length=len(raw))

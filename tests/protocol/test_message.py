@@ -126,7 +126,7 @@ def test_a_dialect_is_a_value(sale):
     ],
 )
 def test_a_malformed_dialect_is_not_made(wrong):
-    with pytest.raises(ValueError, match="digits|numbers"):
+    with pytest.raises(ValueError, match=r"digits|numbers"):
         dataclasses.replace(DEFAULT, **wrong)
 
 
