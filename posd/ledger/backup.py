@@ -27,7 +27,7 @@ CopyInto = Callable[[sqlite3.Connection, Callable[[], None]], None]
 
 _STAMP: Final = "%Y%m%d-%H%M%S-%f"
 _PREFIX: Final = "ledger-"
-_STEPS_BETWEEN_QUESTIONS: Final = 20_000  # of SQLite's machine: some milliseconds
+_STEPS_BETWEEN_QUESTIONS: Final = 2_000  # of SQLite's machine: less than a millisecond
 
 
 class BackupAbandoned(Exception):

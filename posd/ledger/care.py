@@ -28,6 +28,7 @@ class Care:
         self._suspect = path.with_name(f"{path.name}.suspect")
         self._reserve = Reserve(path.with_name(f"{path.name}.reserve"))
         self._checkpoint_due = 0
+        self._without_reserve = False
         self.gave_room = False  # the reserve was given back in this life
 
     def before_opening(self) -> None:
@@ -71,10 +72,10 @@ class Care:
             return 0
 
     def _renew(self, database: Database) -> None:
-        was_held = self._reserve.held
         held = self._reserve.renew()
-        if held and not was_held:
-            log.info("ledger.reserve_set_aside")
+        if held and self._without_reserve:
+            log.warning("ledger.reserve_set_aside_again")
+        self._without_reserve = not held
         database.checkpoint_every(PAGES_BEFORE_CHECKPOINT if held else _PAGES_WITHOUT_RESERVE)
 
     def _give_room(self, reason: str) -> None:

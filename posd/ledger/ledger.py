@@ -63,7 +63,9 @@ class Ledger:
         self._random_bytes = random_bytes
         self._offset = 0
         self._newest = self.transactions.newest_time()
-        batch = database.one("SELECT closed_at FROM batches ORDER BY id DESC LIMIT 1")
+        batch = database.one(
+            "SELECT closed_at FROM batches WHERE id = (SELECT max(id) FROM batches)"
+        )
         if batch is None:
             self._create()
         elif batch["closed_at"] is not None:

@@ -271,11 +271,8 @@ class Transactions:
 
     def newest_time(self) -> int:
         """Milliseconds of the newest entry; 0 in an empty ledger."""
-        row = self._database.one(
-            "SELECT coalesce(max(at), 0) FROM (SELECT at FROM steps ORDER BY id DESC LIMIT 1)"
-        )
-        assert row is not None
-        return int(row[0])
+        row = self._database.one("SELECT at FROM steps WHERE id = (SELECT max(id) FROM steps)")
+        return 0 if row is None else int(row["at"])
 
     def _seal(self, plain: str, identity: int, column: str) -> bytes:
         return self._keys.seal(plain.encode("ascii"), _name(identity, column), self._random_bytes)
