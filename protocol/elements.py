@@ -82,9 +82,10 @@ def shown_length(value: Value) -> str:
 
 def _shown_text(value: str | bytes) -> str:
     if isinstance(value, bytes):
-        if not value.isascii() or not value.decode("ascii").isprintable():
+        text = value.decode("gb18030", "surrogateescape")
+        if not text.isprintable():  # surrogates are not
             return shown_length(value)
-        value = value.decode("ascii")
+        value = text
     return mask_digit_runs(printable(value, SHOWN_LIMIT))
 
 

@@ -16,9 +16,10 @@ from protocol.key import Key
 from protocol.message import Message
 from protocol.response_codes import approves
 from protocol.reversal import NOT_USABLE, WRONG_MAC
-from protocol.transactions import REVERSAL, Transaction, identify
+from protocol.transactions import ALL, REVERSAL, Transaction, identify
 
 PARTIAL_APPROVAL = "10"
+_FINANCIAL_MTIS = frozenset(row.request_mti for row in ALL if row.financial)
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,9 @@ def _defect(request: Message, answer: Message, rules: MatchingRules) -> str | No
     if code is None:
         return "no element 39"
     transaction = identify(request)
-    reversal = transaction is REVERSAL
-    partial = code == PARTIAL_APPROVAL and transaction is not None and transaction.financial
+    reversal = request.mti == REVERSAL.request_mti
+    financial = request.mti in _FINANCIAL_MTIS
+    partial = code == PARTIAL_APPROVAL and financial
     differing = _differing_element(request, answer, rules, amount=not partial)
     if differing is not None:
         return differing
@@ -140,8 +142,8 @@ def _defect(request: Message, answer: Message, rules: MatchingRules) -> str | No
     mac_needed = _mac_needed(approved=approved, reversal=reversal, rules=rules)
     if mac_needed and 64 in request.elements and 64 not in answer.elements:
         return "no element 64 on an approval" if approved else "no element 64 on a decline"
-    if approved and transaction is not None and transaction.financial:
-        return None if answer.get(37, "").strip() else "no element 37 on an approval"
+    if approved and financial and not answer.get(37, "").strip():
+        return "no element 37 on an approval"
     return None
 
 

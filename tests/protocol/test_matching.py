@@ -334,3 +334,10 @@ def test_a_request_that_is_not_padded_yet_matches_its_padded_answer(frames, key)
     answer = decode(frames[APPROVED]).with_elements({41: "1234", 42: "8980"})
     request = decode(frames[SALE]).with_elements({41: "1234", 42: "8980"})
     assert isinstance(match(request, encode(seal(answer, key("MAK8"))), key("MAK8")), Usable)
+
+
+def test_a_request_that_no_row_describes_is_held_to_the_same_rules(frames, changed):
+    request = decode(frames[SALE]).with_elements({25: "91"})
+    assert isinstance(changed(request, APPROVED, {25: "91"}), Usable)
+    for changes in ({37: None}, {64: None}, {39: "10", 4: "000000000001"}):
+        assert isinstance(changed(request, APPROVED, {25: "91", **changes}), Unusable)

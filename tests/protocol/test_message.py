@@ -71,6 +71,20 @@ def test_values_of_the_wrong_type_are_described_as_a_length():
     assert NUMBER not in wrong.describe()
 
 
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (b"member 12", "member 12"),
+        ("会员".encode("gb18030"), "会员"),
+        (b"card 6225000000000014", "card 622500******0014"),
+        (b"\x00\x01", "(2 bytes)"),
+        (b"\xd6", "(1 bytes)"),
+    ],
+)
+def test_private_bytes_are_shown_as_text_when_they_are_printable(content, shown):
+    assert Message("0210", {57: content}).describe().splitlines()[1].endswith(f" {shown}")
+
+
 def test_the_type_of_each_value_is_its_formats(sale, approval):
     assert type(approval.get(2)) is Pan
     assert type(sale.get(35)) is Track
