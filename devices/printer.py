@@ -4,7 +4,8 @@ The kernel and USB converters take 20 KB before a write blocks, so that bytes wr
 about lines printed. A job is therefore sent in pieces, and after each the printer is asked, in turn
 (GS r), whether it got that far: no more than 1 KiB is ever under way, in two pieces, so that the
 line is busy while an answer comes back. While it works the printer is asked at once (DLE EOT) what
-stops it. One that does not know GS r is found out, and then only asked at once, piece by piece.
+stops it. One that does not know GS r is found out before its first job, and then only asked at
+once, piece by piece.
 
 Knows how a job ends; knows nothing of what is on a slip or what is done after a failure.
 """
@@ -42,6 +43,7 @@ IDLE_POLL_SECONDS: Final = 10.0
 WORKING_POLL_SECONDS: Final = 0.5
 PIECE_SECONDS: Final = 10.0  # 1 KiB is at most 60 lines, 3 s for a slow printer (50 mm/s)
 ANSWER_SECONDS: Final = 1.0
+SETTLE_SECONDS: Final = 3.0  # what is left of a broken job is printed in that time, see above
 _UNDER_WAY_LIMIT: Final = 1024  # bytes; the smallest receive buffers are 4 KB
 _PIECES_UNDER_WAY: Final = 2
 _BITS_A_BYTE: Final = 10  # start, 8 data, stop
@@ -93,9 +95,7 @@ class Printer:
         piece_seconds: float = PIECE_SECONDS,
         idle_poll_seconds: float = IDLE_POLL_SECONDS,
     ) -> None:
-        escpos.encode(
-            Slip(()), columns, logo
-        )  # raises ValueError for what no slip can be printed with
+        escpos.encode(Slip(()), columns, logo)  # ValueError now, not with the first slip
         self.columns = columns
         self._logo = logo
         self.status: PrinterStatus | None = None
@@ -115,7 +115,8 @@ class Printer:
         self._job: _Job | None = None
         self._piece_timer: asyncio.TimerHandle | None = None
         self._poll_timer: asyncio.TimerHandle | None = None
-        self._answers_in_turn = True
+        self._settle_timer: asyncio.TimerHandle | None = None
+        self._knows_in_turn: bool | None = None  # None: not tried yet on this connection
         self._turns_open = 0  # GS r sent and not answered: an old answer must not pass for a new
         self._sever = False
 
@@ -174,39 +175,58 @@ class Printer:
         self._inquiry.ask_afresh()  # its end begins the job
 
     def _begin(self, job: _Job) -> None:
-        """Sends the first piece, if the status just asked for allows."""
+        """Sends the first pieces, if the status just asked for allows, and when nothing is left.
+
+        What is left are answers to earlier GS r: they come when the rest of a broken job has been
+        printed, or never, when the printer was switched off meanwhile or does not know GS r.
+        """
         fault = self.status.fault if self.status is not None else "offline"
-        if fault is None:
-            self._send_piece(job)
-            self._send_pieces(job)
-        else:
+        if fault is not None:
             self._fail(fault)
+            return
+        if self._knows_in_turn is None and not self._turns_open:
+            self._turns_open += self.line.write(escpos.PAPER_STATUS_IN_TURN)
+        if self._turns_open:
+            loop = asyncio.get_running_loop()
+            self._settle_timer = loop.call_later(SETTLE_SECONDS, self._settled)
+            return
+        self._send_piece(job)
+        self._send_pieces(job)
+
+    def _settled(self) -> None:
+        """Nothing is left of earlier jobs, or nothing is to be expected any more."""
+        self._stop_timers()
+        self._knows_in_turn = bool(self._knows_in_turn)
+        self._turns_open = 0
+        if self._job is not None:
+            self._begin(self._job)
 
     def _send_pieces(self, job: _Job) -> None:
         """Sends as much as may be under way, to a printer that answers in turn."""
         while (
             self._job is job
-            and self._answers_in_turn
+            and self._knows_in_turn
             and not job.is_sent
             and self._turns_open < _PIECES_UNDER_WAY
         ):
             self._send_piece(job)
 
     def _send_piece(self, job: _Job) -> None:
-        data = job.pieces[job.sent] + escpos.PAPER_STATUS_IN_TURN
+        data = job.pieces[job.sent]
+        if self._knows_in_turn:
+            data += escpos.PAPER_STATUS_IN_TURN
         if self._sever and not job.sent:
             data = escpos.SEVER + data
         if not self.line.write(data):
             self._fail("timeout" if self.line.stalled else "absent")
             return
         self._sever = False
-        self._turns_open += 1
         job.sent += 1
-        loop = asyncio.get_running_loop()
         self._stop_timers()
-        self._inquiry.forget()
+        loop = asyncio.get_running_loop()
         self._piece_timer = loop.call_later(self._piece_seconds, self._piece_late)
-        if self._answers_in_turn:
+        if self._knows_in_turn:
+            self._turns_open += 1
             self._poll_later(WORKING_POLL_SECONDS)
         else:
             self._inquiry.ask_afresh()
@@ -222,16 +242,9 @@ class Printer:
         self._next_later()
 
     def _piece_late(self) -> None:
-        """No answer in turn; a printer that does answer at once, without a fault, knows no GS r."""
+        """No answer in turn: the printer is stuck, or lost its power and what it had received."""
         self._piece_timer = None
-        self._turns_open = 0
-        job = self._job
-        if job is None:
-            return
-        if self._inquiry.answered and self.status is not None and self.status.fault is None:
-            self._answers_in_turn = False
-            self._piece_checked(job)
-        else:
+        if self._job is not None:
             self._fail("timeout")
 
     def _fail(self, reason: Reason) -> None:
@@ -265,13 +278,18 @@ class Printer:
                     self._in_turn(answer)
 
     def _in_turn(self, answer: InTurnAnswer) -> None:
-        self._answers_in_turn = True
-        self._turns_open = max(0, self._turns_open - 1)
         self._take(after_in_turn(self.status or PrinterStatus(), answer.byte))
+        if self._knows_in_turn is False:
+            return  # too late to change the way in which the jobs of this connection are sent
+        self._knows_in_turn = True
+        self._turns_open = max(0, self._turns_open - 1)
         job = self._job
-        if job is None or not job.sent:
+        if job is None:
             return
-        if not job.is_sent:
+        if not job.sent:
+            if self._settle_timer is not None and not self._turns_open:
+                self._settled()
+        elif not job.is_sent:
             self._send_pieces(job)
         elif not self._turns_open:
             job.is_processed = True
@@ -283,13 +301,16 @@ class Printer:
             # whatever is there and does not answer is off-line
             self._take(status or replace(self.status or PrinterStatus(), offline=True))
         elif status is not None:
-            self._take(status)  # in a job no answer is a busy printer, until the piece is late
+            self._take(status)
         job = self._job
         if job is None:
             self._poll_later(self._idle_poll_seconds)
         elif not job.sent:
-            self._begin(job)
-        elif status is not None and (job.is_processed or not self._answers_in_turn):
+            if self._settle_timer is None:
+                self._begin(job)
+        elif status is None and not self._knows_in_turn:
+            self._fail("timeout")  # nothing else would tell that it lost its power for a moment
+        elif status is not None and (job.is_processed or not self._knows_in_turn):
             self._piece_checked(job)
         else:
             self._poll_later(WORKING_POLL_SECONDS)
@@ -313,17 +334,17 @@ class Printer:
             self._inquiry.ask()
 
     def _stop_timers(self) -> None:
-        for timer in (self._piece_timer, self._poll_timer):
+        for timer in (self._piece_timer, self._poll_timer, self._settle_timer):
             if timer is not None:
                 timer.cancel()
-        self._piece_timer = self._poll_timer = None
+        self._piece_timer = self._poll_timer = self._settle_timer = None
 
     # -- line -----------------------------------------------------------------------------------
 
     def _state_changed(self, state: LineState) -> None:
         self._stop_timers()
         self._parser = StatusParser()
-        self._answers_in_turn = True
+        self._knows_in_turn = None
         self._turns_open = 0
         self.status = None
         if state is LineState.ABSENT:

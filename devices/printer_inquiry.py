@@ -34,22 +34,13 @@ class Inquiry:
         self._open: list[int] = []
         self._again = False
         self._timer: asyncio.TimerHandle | None = None
-        self._counts = False
-        self.answered = False
-        """Whether a round that began after the last `forget` was answered."""
 
     def ask(self) -> None:
         """Begins a round, unless one is under way."""
         if not self._open:
             self._status = PrinterStatus()
             self._open = list(Question.ALL)
-            self._counts = True
             self._ask_next()
-
-    def forget(self) -> None:
-        """What was answered until now, or is being asked, says nothing of what comes after."""
-        self.answered = False
-        self._counts = False
 
     def ask_afresh(self) -> None:
         """Begins a round of which every question is sent after now, when the present one ends."""
@@ -85,7 +76,6 @@ class Inquiry:
     def _end(self, status: PrinterStatus | None) -> None:
         again = self._again
         self.stop()
-        self.answered = status is not None and self._counts
         if again:
             self.ask()
         else:

@@ -74,4 +74,14 @@ class SimulatedPrinter(PseudoTerminal):
 
     def power_cycle(self) -> None:
         """Switches it off and on; what it had received is gone, the line stays up."""
+        self.switch_off()
+        self.switch_on()
+
+    def switch_off(self) -> None:
+        """Takes its power away; the line stays up."""
         self.mechanism.power_cycle()
+        self.mechanism.is_off = True
+
+    def switch_on(self) -> None:
+        """Gives it power again."""
+        self.mechanism.is_off = False

@@ -57,6 +57,8 @@ class ReceiptPrinter:
         """Whether it answers GS r."""
         self.knows_automatic_status = True
         """Whether it sends its status by itself after GS a."""
+        self.is_off = False
+        """Whether it has no power: it neither hears nor answers."""
         self.lines_left: int | None = None
         """Lines until the paper ends; None: a long roll."""
         self.near_end = False
@@ -88,6 +90,8 @@ class ReceiptPrinter:
 
     def feed(self, data: bytes) -> None:
         """Takes bytes, cut anywhere."""
+        if self.is_off:
+            return
         for byte in data:
             self._receive(byte)
         self.work()

@@ -1,4 +1,5 @@
 import asyncio
+import fcntl
 import os
 import socket
 import termios
@@ -211,6 +212,29 @@ def test_a_line_belongs_to_one_program(tmp_path: Path, until: Any) -> None:
             ends.line.close()
             await until(lambda: second == [ABSENT, PRESENT])
             other.close()
+
+    asyncio.run(scene())
+
+
+def test_an_open_line_is_closed_to_everyone_and_open_again_after(
+    tmp_path: Path, until: Any
+) -> None:
+    """Root may open it all the same, so the kernel is asked for the flag that keeps others out."""
+    get_exclusive = 0x80045440  # TIOCGEXCL, ioctl_tty(2)
+
+    def is_exclusive(descriptor: int) -> bool:
+        return fcntl.ioctl(descriptor, get_exclusive, bytes(4)) != bytes(4)
+
+    async def scene() -> None:
+        master, slave = os.openpty()
+        line = Line(LineSettings(os.ttyname(slave)), lambda data: None, lambda state: None)
+        line.start()
+        await until(lambda: line.state is PRESENT)
+        assert is_exclusive(slave)
+        line.close()
+        assert not is_exclusive(slave)
+        os.close(slave)
+        os.close(master)
 
     asyncio.run(scene())
 

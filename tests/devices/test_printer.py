@@ -132,7 +132,7 @@ def test_paper_that_ends_in_a_slip_fails_the_job_and_the_next_slip_stands_by_its
             shop.twin.mechanism.knows_in_turn_status = in_turn
             shop.twin.paper_out_after(20)
             shop.printer.print(1, LONG)
-            await until(lambda: shop.jobs)
+            await until(lambda: shop.jobs, seconds=5)
             assert shop.jobs == [JobEnded(1, "failed", "paper_out")]
             assert shop.twin.paper == lay_out(LONG, 32)[:20]
             shop.twin.load_paper()
@@ -173,17 +173,41 @@ def test_a_printer_without_paper_is_sent_nothing(tmp_path: Path, until: Any) -> 
 
 def test_a_printer_that_does_not_know_gs_r_is_found_out_once(tmp_path: Path, until: Any) -> None:
     async def scene() -> None:
-        async with Shop(tmp_path, piece_seconds=0.7) as shop:
+        async with Shop(tmp_path) as shop:
             shop.twin.mechanism.knows_in_turn_status = False
             shop.printer.print(1, SHORT)
-            await until(lambda: shop.jobs)
+            await until(lambda: shop.jobs, seconds=5)
             loop = asyncio.get_running_loop()
             begun = loop.time()
             shop.printer.print(2, LONG)
             await until(lambda: len(shop.jobs) == 2)
-            assert loop.time() - begun < 0.5
+            assert loop.time() - begun < 1.5
             assert shop.jobs == [JobEnded(1, "printed"), JobEnded(2, "printed")]
             assert shop.twin.paper == lay_out(SHORT, 32) + lay_out(LONG, 32)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("in_turn", [True, False])
+def test_a_printer_that_loses_its_power_in_a_job_fails_it_though_the_line_stays(
+    tmp_path: Path, until: Any, in_turn: bool
+) -> None:
+    async def scene() -> None:
+        async with Shop(tmp_path, piece_seconds=0.7) as shop:
+            shop.twin.mechanism.knows_in_turn_status = in_turn
+
+            def power_fails() -> None:
+                shop.twin.switch_off()
+                asyncio.get_running_loop().call_later(0.3, shop.twin.switch_on)
+
+            shop.at_line("line 050", power_fails)
+            shop.printer.print(1, LONG)
+            await until(lambda: shop.jobs, seconds=6)
+            assert shop.jobs == [JobEnded(1, "failed", "timeout")]
+            shop.printer.print(2, SHORT)
+            await until(lambda: len(shop.jobs) == 2, seconds=6)
+            assert shop.jobs[1] == JobEnded(2, "printed")
+            assert shop.twin.paper[-4:] == [cut_row(32), *lay_out(SHORT, 32)]
 
     asyncio.run(scene())
 
