@@ -16,6 +16,7 @@ from protocol.chip_tags import TAGS, show_tag, verification_results
 from protocol.dialect import DEFAULT, Dialect
 from protocol.elements import SHOWN_LIMIT, shown_length
 from protocol.errors import CodecError, ProtocolError
+from protocol.formats import FixedDigits, VariableDigits
 from protocol.header import parse_header
 from protocol.host_text import printable
 from protocol.message import Message
@@ -143,7 +144,7 @@ def _element(number: int, message: Message, dialect: Dialect, offset: int) -> It
         parts = list(_PARTS[number](message, dialect)) if number in _PARTS else []
     except CodecError as error:
         if error.offset is not None:
-            packed = isinstance(value, str) and row.format.summary.startswith("n ")
+            packed = isinstance(row.format, FixedDigits | VariableDigits)
             error.offset = offset + (error.offset // 2 if packed else error.offset)
         meaning = f"cannot be parsed: {error}"
     except ProtocolError as error:

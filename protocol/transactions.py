@@ -69,6 +69,9 @@ _CARD = frozenset({2, 14, 23, 26, 35, 36, 52, 53, 55})
 _MANAGEMENT = frozenset({41, 42, 60})
 _NO_NETWORK = ("000",)
 
+# The columns of a row: name, titles, MTIs, element 3, element 25, 60.1,
+# 60.3, MAC, doubt, required and optional elements; then what only some rows have.
+
 BALANCE_INQUIRY = Transaction(
     "balance_inquiry", "余额查询", "BALANCE INQUIRY", "0200", "0210", "310000", "00", "01",
     _NO_NETWORK, True, Doubt.NOTHING, _FINANCIAL - {4}, _CARD, financial=True,
