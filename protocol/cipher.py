@@ -29,12 +29,12 @@ class Cipher(Enum):
 
 def encrypt(key: bytes, data: bytes, cipher: Cipher = Cipher.TDES) -> bytes:
     """Encrypt whole blocks. key: 8, 16 or 24 bytes for DES, 16 for SM4. Raises KeyLengthWrong."""
-    return _run(_cipher(key, cipher).encryptor(), data)
+    return _run(_cipher(key, cipher).encryptor(), data, cipher)
 
 
 def decrypt(key: bytes, data: bytes, cipher: Cipher = Cipher.TDES) -> bytes:
     """Decrypt whole blocks; keys as for `encrypt`. Raises KeyLengthWrong."""
-    return _run(_cipher(key, cipher).decryptor(), data)
+    return _run(_cipher(key, cipher).decryptor(), data, cipher)
 
 
 def xor(left: bytes, right: bytes) -> bytes:
@@ -43,7 +43,10 @@ def xor(left: bytes, right: bytes) -> bytes:
     return (int.from_bytes(left, "big") ^ int.from_bytes(right, "big")).to_bytes(size, "big")
 
 
-def _run(context: CipherContext, data: bytes) -> bytes:
+def _run(context: CipherContext, data: bytes, cipher: Cipher) -> bytes:
+    if len(data) % cipher.block_size:
+        rule = f"whole blocks of {cipher.block_size} bytes are encrypted"
+        raise KeyLengthWrong(f"{rule}, not {len(data)} bytes")
     return context.update(data) + context.finalize()
 
 

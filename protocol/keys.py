@@ -166,10 +166,12 @@ def _tagged_slots(element_62: bytes, rows: tuple[Slot, ...]) -> tuple[Slot, ...]
 def _verified(slot: Slot, field: bytes, master: Key, cipher: Cipher) -> Key:
     wrapped, check = field[: slot.key_size], field[slot.key_size :]
     if not any(wrapped):
-        raise KeyCheckFailed(f"62.{slot.kind}: there is no key, only zeros")
-    if slot.may_be_short and not any(wrapped[8:]):
+        raise KeyCheckFailed(f"62.{slot.kind}: the key is all zeros")
+    if slot.may_be_short and cipher is Cipher.TDES and not any(wrapped[8:]):
         wrapped = wrapped[:8]
     key = Key(decrypt(master.reveal(), wrapped, cipher))
+    if not any(key.reveal()):
+        raise KeyCheckFailed(f"62.{slot.kind}: the key is all zeros")
     if not hmac.compare_digest(key.check_value(slot.check_size, cipher), check):
         raise KeyCheckFailed(f"62.{slot.kind}: the check value does not fit the key")
     return key

@@ -38,5 +38,11 @@ def test_another_key_length_is_refused(length, cipher):
         encrypt(bytes(length), bytes(16), cipher)
 
 
+@pytest.mark.parametrize(("size", "cipher"), [(7, Cipher.TDES), (8, Cipher.SM4)])
+def test_only_whole_blocks_are_encrypted(size, cipher):
+    with pytest.raises(KeyLengthWrong, match=f"not {size} bytes"):
+        encrypt(bytes(16), bytes(size), cipher)
+
+
 def test_xor_keeps_leading_zeros():
     assert xor(b"\x01\x02", b"\x01\x03") == b"\x00\x01"

@@ -191,8 +191,21 @@ def test_key_data_of_another_length_is_refused(size):
 def test_a_mac_key_of_zeros_is_an_error_and_not_a_short_key(worked):
     content = bytearray.fromhex(worked["keys"]["element62_40_mak8"])
     content[20:36] = bytes(16)
-    with pytest.raises(KeyCheckFailed, match="MAK: there is no key"):
+    with pytest.raises(KeyCheckFailed, match="MAK: the key is all zeros"):
         working_keys(bytes(content), MASTER)
+
+
+def test_a_key_that_decrypts_to_zeros_is_an_error():
+    zeros = Key(bytes(16))
+    content = encrypt(MASTER.reveal(), bytes(16)) + zeros.check_value()
+    with pytest.raises(KeyCheckFailed, match="PIK: the key is all zeros"):
+        working_keys(content * 2, MASTER)
+
+
+@pytest.mark.parametrize("content", [bytes(range(1, 29)) + bytes(12), bytes(range(1, 25))])
+def test_sm4_has_no_key_of_8_bytes(content):
+    with pytest.raises((KeyCheckFailed, KeyLengthWrong)):
+        working_keys(content, MASTER, Dialect(security_method="3"))
 
 
 @pytest.mark.parametrize("algorithm", ["x9.19", "xor-3des"])
