@@ -224,6 +224,7 @@ class Money:
 
     def power_up(self) -> None:
         """The first thing after a start, without a clerk: what is pending is reversed."""
+        self._reversals.power_up()
         if self._reversals.pending():
             self._agenda.add(self._reverse)
         if self._notices.pending():

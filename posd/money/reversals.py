@@ -40,6 +40,13 @@ class Reversals:
         """Oldest first. Empty: the terminal is open again."""
         return self._desk.ledger.transactions.in_states(State.REVERSING)
 
+    def power_up(self) -> None:
+        """A first "nothing to reverse" that was heard before the restart: the whole wait begins anew, as
+        nobody knows how long the terminal was off."""
+        for record in self.pending():
+            if record.host_had_none:
+                self._once_more(record.id)
+
     def run(self, done: Callable[[], None]) -> None:
         """Try each pending reversal once, except those that wait for their second try; then done()."""
         self._desk.timers.stop(self._timer)
@@ -168,8 +175,8 @@ class Reversals:
         self._desk.timers.after(self._money.none_found_wait_seconds, now)
 
     def _tell_once(self, record: TransactionRecord) -> None:
-        """The tries are spent: a fault slip and an alert, once (the number of tries only grows by one)."""
-        if record.reversal_tries != self._money.reversal_tries:
+        """The tries are spent: a fault slip and an alert, once, also when a restart came in the last try."""
+        if record.reversal_tries < self._money.reversal_tries:
             return
         desk = self._desk
         if any(step.what == "tries_spent" for step in desk.ledger.transactions.steps(record.id)):

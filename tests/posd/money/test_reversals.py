@@ -171,3 +171,30 @@ def test_two_pending_reversals_are_both_sent(counter: Counter) -> None:
     for identity in (first, second):
         assert counter.ledger.transactions.get(identity).state is State.REVERSED
     assert counter.net_here() == counter.net_there() == 0
+
+
+def test_a_restart_does_not_shorten_the_wait_after_the_first_25(counter: Counter) -> None:
+    counter.order_at_host("sale", Fault.LOST)
+    counter.order_at_host("reversal", "25")
+    counter.sale(12345)
+    counter.let_pass(5)
+    counter.power_cut()
+    counter.power_on()
+    counter.let_pass(59)
+    assert counter.sent_mtis().count("0400") == 1
+    counter.let_pass(2)
+    assert counter.sent_mtis().count("0400") == 2
+    assert counter.newest().state is State.REVERSED
+
+
+def test_a_restart_in_the_last_try_does_not_keep_it_from_being_told(counter: Counter) -> None:
+    counter.order_at_host("sale", Fault.NO_ANSWER)
+    counter.order_at_host("reversal", Fault.LOST, times=5)
+    counter.sale(12345)
+    counter.world.let_pass(1000, until=lambda: counter.newest().reversal_tries == 3)
+    assert [job.copy for job in counter.ledger.print_jobs.waiting()] == []
+    counter.power_cut()
+    counter.power_on()
+    counter.let_pass(3000)
+    assert counter.newest().state is State.REVERSED
+    assert [job.copy for job in counter.ledger.print_jobs.waiting()] == ["fault"]
