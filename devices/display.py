@@ -88,14 +88,15 @@ class Display:
             data = self._painter.repaint(self._wanted)
         else:
             data = self._painter.update(self._shown, self._wanted)
-        # remembered first: a short write calls back when it has drained
         self._shown, self._shown_on = self._wanted, self.line.connections
         if data and not self.line.write(data):
             self._shown = None
 
     def _refresh(self) -> None:
         self._refresh_timer = None
-        if self._shown is not None and not self.line.queued:
+        if self._shown is None:
+            self._paint()
+        elif not self.line.queued:
             self.line.write(self._painter.refresh(self._shown))
         self._refresh_later()
 

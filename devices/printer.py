@@ -41,9 +41,9 @@ Reason = Fault | Literal["absent", "timeout", "cancelled"]
 
 IDLE_POLL_SECONDS: Final = 10.0
 WORKING_POLL_SECONDS: Final = 0.5
-PIECE_SECONDS: Final = 10.0  # 1 KiB is at most 60 lines, 3 s for a slow printer (50 mm/s)
+PIECE_SECONDS: Final = 10.0  # 1 KiB of a slip is about 60 lines of 3.75 mm: 3 s at 75 mm/s
 ANSWER_SECONDS: Final = 1.0
-SETTLE_SECONDS: Final = 3.0  # what is left of a broken job is printed in that time, see above
+SETTLE_SECONDS: Final = 3.0  # what is left of a broken job, 1 KiB at the most, is printed in it
 _UNDER_WAY_LIMIT: Final = 1024  # bytes; the smallest receive buffers are 4 KB
 _PIECES_UNDER_WAY: Final = 2
 _BITS_A_BYTE: Final = 10  # start, 8 data, stop
