@@ -168,10 +168,8 @@ def _differing_element(
 
 def _equal(number: int, request: Message, answer: Message) -> bool:
     """A fixed text comes back padded with blanks, which the request may not have been yet."""
-    asked, answered = request.elements[number], answer.elements[number]
-    if isinstance(asked, str) and isinstance(answered, str):
-        return asked.rstrip(" ") == answered.rstrip(" ")
-    return asked == answered
+    asked, answered = str(request.elements[number]), str(answer.elements[number])
+    return asked.rstrip(" ") == answered.rstrip(" ")
 
 
 def _other_batch(request: Message, answer: Message) -> bool:

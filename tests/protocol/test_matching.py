@@ -223,6 +223,15 @@ def test_a_partial_approval_of_one_fen_or_of_all_is_usable(changed, amount):
     assert isinstance(changed(SALE, PARTIAL, {4: amount}), Usable)
 
 
+@pytest.mark.parametrize(
+    ("number", "value"), [(3, "200000"), (25, "06"), (42, "898000000000002"), (49, "840")]
+)
+def test_a_partial_approval_differs_in_its_amount_alone(changed, number, value):
+    assert changed(SALE, PARTIAL, {number: value}) == Unusable(
+        "06", f"another element {number}", "10"
+    )
+
+
 def test_a_partial_approval_needs_mac_and_reference_like_any_other(changed):
     assert isinstance(changed(SALE, PARTIAL, {64: None}), Unusable)
     assert isinstance(changed(SALE, PARTIAL, {37: None}), Unusable)

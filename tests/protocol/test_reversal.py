@@ -86,6 +86,13 @@ def test_hosts_that_want_the_reference_or_the_requests_original_get_them(frames)
     assert (elements[37], elements[61]) == (request[37], request[61])
 
 
+def test_what_the_request_did_not_have_no_host_gets(sale):
+    dialect = Dialect(reversal_reference=True, reversal_original=True)
+    assert reversal_elements(SALE, sale.elements, "98", dialect).keys() & {37, 61} == set()
+    own = reversal_elements(SALE_VOID, sale.elements, "98", dialect)[61]
+    assert own == "000007000002"
+
+
 @pytest.mark.parametrize("row", DATED, ids=lambda row: row.name)
 def test_the_pre_authorisation_family_points_at_itself_with_a_date_of_zeros(sale, row):
     request = {**sale.elements, 38: "123456", 61: "0000070000010601"}
@@ -136,5 +143,6 @@ def test_a_request_that_lacks_what_an_0400_must_carry_is_refused(sale, number):
 
 def test_a_void_whose_60_has_no_batch_is_refused(frames):
     request = {**decode(frames[VOID]).elements, 60: "23"}
-    with pytest.raises(InvalidRequest, match="batch"):
+    with pytest.raises(InvalidRequest, match="batch") as caught:
         reversal_elements(SALE_VOID, request, "98")
+    assert caught.value.element == 60
