@@ -308,12 +308,15 @@ class Money:
         if original.state is not State.APPROVED:
             return Refusal.ORIGINAL_NOT_APPROVED
         refunded = transactions.refunded(original.id)
+        locker = transactions.locked_by(original.id)
         if request.row is REFUND:
+            if locker is not None and KINDS[locker.kind].locks:
+                return Refusal.ORIGINAL_LOCKED
             left = _approved_amount(original) - refunded
             return Refusal.MORE_THAN_LEFT if request.amount > left else None
         if refunded:
             return Refusal.ORIGINAL_REFUNDED
-        if transactions.locked_by(original.id) is not None:
+        if locker is not None:
             return Refusal.ORIGINAL_LOCKED
         return None
 

@@ -136,6 +136,22 @@ def test_a_refunded_sale_is_not_voided(counter: Counter) -> None:
     assert only_refusal(counter.void(sale.id)) == "original_refunded"
 
 
+def test_while_a_void_is_unresolved_its_original_is_not_refunded(counter: Counter) -> None:
+    sale = counter.approved_sale(10_000)
+    counter.order_at_host("sale_void", Fault.NO_ANSWER)
+    counter.order_at_host("reversal", Fault.LOST, times=99)
+    counter.void(sale.id)
+    void = counter.newest()
+    counter.world.let_pass(
+        2_000, until=lambda: counter.newest().reversal_tries >= 3 and not counter.money.busy
+    )
+    assert counter.money.give_up_reversal(void.id, "00", "3")
+    sent = len(counter.sent)
+    assert only_refusal(ask(counter, "refund", 4_000, sale)) == "original_locked"
+    assert only_refusal(counter.void(sale.id)) == "original_locked"
+    assert len(counter.sent) == sent
+
+
 def test_a_refund_in_doubt_is_repeated_as_it_was_until_it_is_answered(counter: Counter) -> None:
     sale = counter.approved_sale(10_000)
     counter.order_at_host("refund", Fault.NO_ANSWER)
