@@ -76,14 +76,14 @@ LAYOUTS: Mapping[str, tuple[tuple[Slot, ...], ...]] = MappingProxyType(
             (_PIK, _MAK, _TDK),  # 60
             _row(24, 4, "PIK", "MAK", "TDK"),  # 84
         ),
-        "records-57": (_row(16, 3, "PIK", "MAK", "TDK"),),  # 57
+        "three-of-19": (_row(16, 3, "PIK", "MAK", "TDK"),),  # 57
     }
 )
 
 # Records of 25 bytes in any order, each with the kind of its key in front.
 TAGGED_LAYOUTS: Mapping[str, tuple[Slot, ...]] = MappingProxyType(
     {
-        "records-25": (
+        "tagged-25": (
             Slot("TMK", 16, 8, b"\x00"),
             Slot("MAK", 16, 8, b"\x01"),
             Slot("PIK", 16, 8, b"\x02"),

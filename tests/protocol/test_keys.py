@@ -124,9 +124,9 @@ SETS = [
         ("default", "6", 16, 8, 16, 60),
         ("default", "6", 24, 24, 24, 84),
         ("default", "3", 16, 16, 0, 40),
-        ("records-57", "6", 16, 16, 16, 57),
-        ("records-25", "6", 16, 16, 0, 50),
-        ("records-25", "6", 16, 16, 16, 75),
+        ("three-of-19", "6", 16, 16, 16, 57),
+        ("tagged-25", "6", 16, 16, 0, 50),
+        ("tagged-25", "6", 16, 16, 16, 75),
     ]
 ]
 
@@ -162,7 +162,7 @@ def test_the_keys_of_a_layout_are_those_that_psec_encrypts():
 
 
 def test_tagged_records_come_in_any_order_and_a_master_key_among_them_is_only_verified():
-    dialect = Dialect(working_key_layout="records-25")
+    dialect = Dialect(working_key_layout="tagged-25")
     content = wrap_working_keys(WorkingKeys(key(16), key(16, 2), key(16, 3)), MASTER, dialect)
     wrapped = des.encrypt_tdes_ecb(MASTER.reveal(), key(16, 4).reveal())
     records = [content[start : start + 25] for start in range(0, 75, 25)]
@@ -179,7 +179,7 @@ def test_tagged_records_come_in_any_order_and_a_master_key_among_them_is_only_ve
 )
 def test_tagged_records_that_do_not_make_a_set_are_refused(content):
     with pytest.raises((KeyLayoutUnknown, KeyCheckFailed)):
-        working_keys(content, MASTER, Dialect(working_key_layout="records-25"))
+        working_keys(content, MASTER, Dialect(working_key_layout="tagged-25"))
 
 
 @pytest.mark.parametrize("size", [0, 23, 25, 39, 41, 57, 104])
@@ -237,7 +237,7 @@ def test_an_sm4_check_value_is_of_a_block_of_16():
     assert secret.check_value(16, Cipher.SM4) == encrypt(secret.reveal(), bytes(16), Cipher.SM4)
 
 
-@pytest.mark.parametrize("layout", ["records-57", "records-25"])
+@pytest.mark.parametrize("layout", ["three-of-19", "tagged-25"])
 def test_other_layouts_have_no_short_mac_key(layout):
     dialect = Dialect(working_key_layout=layout)
     with pytest.raises(KeyLayoutUnknown, match="MAK: expected 16 bytes, found 8"):
