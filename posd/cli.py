@@ -68,6 +68,12 @@ def _parser(command: str) -> argparse.ArgumentParser:
         for name, text in _MESSAGE_TOOL.items():
             commands.add_parser(name, help=text)
 
+    ledger = commands.add_parser("ledger", help="check, copy, restore and export the ledger")
+    if command == "ledger":
+        from posd import ledger_tool
+
+        ledger_tool.add_commands(ledger.add_subparsers(metavar="COMMAND", required=True))
+
     version = commands.add_parser("version", help="show the version")
     version.set_defaults(call=_version)
     return parser

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from posd.settings import (
+    BackupSettings,
     CardReaderSettings,
     Configuration,
     DeviceSettings,
@@ -37,6 +38,7 @@ from posd.settings import (
 )
 
 __all__ = [
+    "BackupSettings",
     "CardReaderSettings",
     "Configuration",
     "ConfigurationError",

@@ -140,9 +140,19 @@ class MoneySettings(Section, frozen=True, kw_only=True):
     none_found_wait_seconds: Seconds = 60
     approved_reversal_needs_mac: bool = True
     stan_jump_after_restore: Annotated[int, Meta(ge=1, le=900_000)] = 10_000
-    free_space_bytes: Annotated[int, Meta(ge=0)] = 16 * 1024 * 1024
+    free_space_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
     batch_warning: Annotated[int, Meta(ge=1, le=999)] = 500
     batch_limit: Annotated[int, Meta(ge=1, le=999)] = 510
+
+
+class BackupSettings(Section, frozen=True, kw_only=True):
+    """Copies of the ledger. directory: where they lie; None is `backups` in the state directory."""
+
+    directory: Path | None = None
+    # Each copy is checked whole, and that is the daily check of the ledger too.
+    interval_hours: Annotated[int, Meta(ge=1, le=24)] = 24
+    copies: Annotated[int, Meta(ge=1, le=1000)] = 7
+    days: Annotated[int, Meta(ge=1, le=366)] = 30  # then every copy goes: it holds card data
 
 
 class VoidSettings(Section, frozen=True, kw_only=True):
@@ -232,6 +242,7 @@ class Configuration(Section, frozen=True, kw_only=True):
     host: HostSettings
     dialect: DialectSettings = DialectSettings()
     money: MoneySettings = MoneySettings()
+    backup: BackupSettings = BackupSettings()
     void: VoidSettings = VoidSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     devices: DeviceSettings = DeviceSettings()

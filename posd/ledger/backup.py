@@ -16,11 +16,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from posd.ledger.errors import LedgerDamaged, LedgerFailed, LedgerTooNew
+from posd.ledger.errors import LedgerFailed
+from posd.ledger.inspection import check_contents, reading
 from posd.ledger.migration import schema_version
 from posd.ledger.pack import pack
 from posd.ledger.reserve import free_bytes
-from posd.ledger.schema import MIGRATIONS
 
 GoOn = Callable[[], bool]
 CopyInto = Callable[[sqlite3.Connection, Callable[[], None]], None]
@@ -76,6 +76,7 @@ class Backups:
         target = self.directory / f"{_PREFIX}{at.strftime(_STAMP)}{suffix}.db"
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            give_to_owner(self.directory)
             self._sweep()
             if free_bytes(self.directory) < size + self._margin:
                 raise LedgerFailed(f"no room for a copy of the ledger in {self.directory}")
@@ -140,6 +141,7 @@ class Backups:
         try:
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
             yield file
+            give_to_owner(file)
             sync(file)
             file.replace(target)
             sync(self.directory)
@@ -153,42 +155,19 @@ def whole(source: sqlite3.Connection) -> CopyInto:
 
 
 def verify(file: Path, go_on: GoOn = lambda: True) -> int:
-    """Every check there is of a file that nobody has open; its schema version. Changes nothing.
+    """Every check there is of a file that nobody has open; its schema version.
 
-    Raises LedgerDamaged, LedgerTooNew, LedgerFailed, BackupAbandoned.
+    Raises LedgerDamaged, LedgerTooNew, LedgerInUse, LedgerFailed, BackupAbandoned.
     """
-    try:
-        with closing(_open(file, "ro")) as connection:
-            connection.set_progress_handler(lambda: not go_on(), _STEPS_BETWEEN_QUESTIONS)
-            version = schema_version(connection)
-            if version > len(MIGRATIONS):
-                raise LedgerTooNew(
-                    f"{file}: schema {version}, this program knows up to {len(MIGRATIONS)}"
-                )
-            _check_contents(connection, version)
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
-        if name == "SQLITE_INTERRUPT":
-            raise BackupAbandoned from None
-        if name.startswith(("SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_READONLY")):
-            raise LedgerFailed(f"cannot open {file}: {name}") from None
-        raise LedgerDamaged(f"{file}: this is not a whole SQLite file ({name})") from None
-    except LedgerDamaged as error:
-        raise LedgerDamaged(f"{file}: {error}") from None
-    return version
-
-
-def _check_contents(connection: sqlite3.Connection, version: int) -> None:
-    if version == 0:
-        raise LedgerDamaged("the file is empty")
-    (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    if answer != "ok":
-        raise LedgerDamaged("SQLite's integrity check fails")
-    if connection.execute("PRAGMA foreign_key_check").fetchone():
-        raise LedgerDamaged("a record points to one that is not there")
-    newest = connection.execute("SELECT closed_at FROM batches ORDER BY id DESC LIMIT 1").fetchone()
-    if newest is None or newest[0] is not None:
-        raise LedgerDamaged("no batch is open")
+    with reading(file) as connection:
+        connection.set_progress_handler(lambda: not go_on(), _STEPS_BETWEEN_QUESTIONS)
+        try:
+            check_contents(connection)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+                raise BackupAbandoned from None
+            raise
+        return schema_version(connection)
 
 
 def strip(file: Path, open_batch: int | None) -> None:
@@ -196,7 +175,7 @@ def strip(file: Path, open_batch: int | None) -> None:
 
     open_batch: erase card numbers of all batches before this one; None: of those the copy knows as closed.
     """
-    with closing(_open(file, "rw")) as connection:
+    with closing(_open(file)) as connection:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA synchronous = OFF")  # the whole file is synced at the end
         connection.execute("PRAGMA journal_mode = DELETE")  # one file, readable on any medium
@@ -218,6 +197,13 @@ def strip(file: Path, open_batch: int | None) -> None:
         connection.execute("COMMIT")
 
 
+def give_to_owner(path: Path) -> None:
+    """What root made belongs to whom its directory belongs: the daemon is another user. Raises OSError."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def sync(path: Path) -> None:
     """A file's contents, or a directory's names, are on the disk when this returns. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -233,14 +219,14 @@ def _fill(file: Path, copy: CopyInto, go_on: GoOn) -> None:
             raise BackupAbandoned
 
     between()
-    with closing(_open(file, "rw")) as target:
+    with closing(_open(file)) as target:
         target.execute("PRAGMA journal_mode = OFF")  # a copy that is cut short is thrown away
         target.execute("PRAGMA synchronous = OFF")
         copy(target, between)
 
 
 def _holds_cards_before(file: Path, open_batch: int) -> bool:
-    with closing(_open(file, "ro")) as connection:
+    with closing(_open(file)) as connection:
         row = connection.execute(
             "SELECT 1 FROM transactions WHERE account_number IS NOT NULL AND batch < ? LIMIT 1",
             (open_batch,),
@@ -248,10 +234,12 @@ def _holds_cards_before(file: Path, open_batch: int) -> bool:
     return row is not None
 
 
-def _open(file: Path, mode: str) -> sqlite3.Connection:
+def _open(file: Path) -> sqlite3.Connection:
     """An existing file, for this function alone."""
-    address = f"{file.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=0.0)
+    address = f"{file.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=0.0)
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return connection
 
 
 def _words(error: Exception) -> str:

@@ -186,7 +186,7 @@ class Transactions:
     def is_whole(self, identity: int) -> bool:
         """Does the intent's checksum hold, and do its stored elements open?"""
         row = self._database.one("SELECT * FROM transactions WHERE id = ?", (identity,))
-        if row is None or row["checksum"] != _checksum(tuple(row[name] for name in _FIXED)):
+        if row is None or not checksum_holds(row):
             return False
         try:
             self.card(identity)
@@ -281,6 +281,11 @@ class Transactions:
 def _name(identity: int, column: str) -> str:
     """The associated data of an encrypted column: a value that was moved to another row does not open."""
     return f"transactions/{identity}/{column}"
+
+
+def checksum_holds(row: sqlite3.Row) -> bool:
+    """Is everything that never changes after the intent as it was stored? Needs all columns."""
+    return bool(row["checksum"] == _checksum(tuple(row[name] for name in _FIXED)))
 
 
 def _checksum(fixed: tuple[object, ...]) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 from posd.diagnostics import posctl
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "check-config", "demo", "decode", "encode", "version")
+COMMANDS = ("run", "check-config", "demo", "decode", "encode", "ledger", "version")
 
 
 def posd(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

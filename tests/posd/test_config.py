@@ -186,7 +186,7 @@ def test_the_error_of_a_missing_key_names_the_line_of_its_table(directory: Path)
 def test_an_unknown_table_is_refused(directory: Path) -> None:
     error = fault(directory, MINIMAL + "\n[hots]\nport = 1\n")
     assert error.key == "hots"
-    assert "expected one of devices, dialect, host" in str(error)
+    assert "expected one of backup, devices, dialect, host" in str(error)
 
 
 def test_a_missing_table_is_named(directory: Path) -> None:
