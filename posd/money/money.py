@@ -284,7 +284,10 @@ class Money:
     def _run(
         self, request: Request, keys_of_pin: WorkingKeys | None, done: Callable[[], None]
     ) -> None:
-        """Sign-in if due, the pending reversals, the pending notices (each tried once), the request."""
+        """Sign-in if due, the pending reversals, the pending notices (each tried once), the request.
+
+        A notice may bring the word that a sign-in is due: then there is one more before the request.
+        """
 
         def ready() -> None:
             refusal = self.refusal() or self._refusal_of(request)
@@ -296,7 +299,13 @@ class Money:
             else:
                 self._financial.run(request, lambda: self._after_request(done))
 
-        self._sign_in_if_due(lambda: self._reverse(lambda: self._repeat(ready)))
+        def repeated() -> None:
+            if self._reversals.pending():
+                ready()  # and is refused: a sign-in would only keep the clerk waiting
+            else:
+                self._sign_in_if_due(ready)
+
+        self._sign_in_if_due(lambda: self._reverse(lambda: self._repeat(repeated)))
 
     def _refusal_of(self, request: Request) -> Refusal | None:
         """What the original has become in the meantime (money M8), and what is left of it (M15)."""

@@ -39,6 +39,7 @@ class Notices:
         self._delay = self._money.backoff_first_seconds
         self._timer: int | None = None
         self._sent: dict[int, Mapping[int, Value]] = {}
+        self._signed_in_for: dict[int, str] = {}  # the business day on which it asked for a sign-in
 
     def pending(self) -> list[TransactionRecord]:
         return self._desk.ledger.transactions.in_states(State.PENDING)
@@ -129,6 +130,7 @@ class Notices:
         record = self._desk.ledger.transactions.get(identity)
         if record.state is not State.PENDING:
             self._sent.pop(identity, None)
+            self._signed_in_for.pop(identity, None)
         elif not isinstance(result, NotConnected) and self._spent(record):
             self.give_up(identity, "the tries are spent")
 
@@ -144,7 +146,11 @@ class Notices:
         elif asks_sign_in(code):
             with desk.ledger.commit("notice_refused"):
                 desk.ledger.transactions.note(identity, "notice_refused", {"code": code})
-                desk.session.demand_sign_in()
+                # Once a day: what is refused so again after a sign-in is the notice, not the session,
+                # and no pending notice may keep the terminal from its other business.
+                if self._signed_in_for.get(identity) != desk.session.business_day:
+                    self._signed_in_for[identity] = desk.session.business_day
+                    desk.session.demand_sign_in()
         elif code == ALREADY_ON_FILE:
             self.give_up(identity, "an earlier copy is on file, and nobody knows its answer")
         else:

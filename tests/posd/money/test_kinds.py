@@ -147,7 +147,7 @@ def test_while_a_void_is_unresolved_its_original_is_not_refunded(counter: Counte
     )
     assert counter.money.give_up_reversal(void.id, "00", "3")
     sent = len(counter.sent)
-    assert only_refusal(ask(counter, "refund", 4_000, sale)) == "original_locked"
+    assert only_refusal(ask(counter, "refund", 4_000, sale)[-1:]) == "original_locked"
     assert only_refusal(counter.void(sale.id)) == "original_locked"
     assert len(counter.sent) == sent
 
@@ -249,6 +249,24 @@ def test_a_completion_notice_goes_on_after_its_tries(counter: Counter) -> None:
     ask(counter, "completion_notice", 10_000, hold)
     counter.let_pass(2_000)
     assert counter.newest().state is State.APPROVED
+
+
+def test_a_notice_that_is_refused_77_for_ever_keeps_nobody_from_selling(counter: Counter) -> None:
+    hold = approved(counter, "pre_authorisation")
+    counter.order_at_host("completion_notice", Fault.LOST)
+    ask(counter, "completion_notice", 10_000, hold)
+    counter.order_at_host("completion_notice", "77", times=50)
+    assert outcomes(counter.sale(500))[-1] == Outcome.APPROVED
+    assert counter.sent_mtis()[-4:] == ["0220", "0220", "0800", "0200"]
+    keys = counter.money.pin_key
+    counter.let_pass(1_000)
+    assert outcomes(counter.sale(600)) == [Outcome.APPROVED]
+    assert counter.money.pin_key is keys  # a PIN that was entered before it is still good
+    counter.acquirer._orders.clear()
+    counter.let_pass(400)
+    notice = counter.ledger.transactions.last("completion_notice")
+    assert notice is not None
+    assert notice.state is State.APPROVED
 
 
 # --- the pre-authorisation family -----------------------------------------------------------------
