@@ -80,13 +80,18 @@ def shown_length(value: Value) -> str:
     return f"({len(value)} {unit})"
 
 
+def shown_text(text: str) -> str:
+    """A free text as it may be shown. Masked before it is capped: no cut shortens a digit run."""
+    return mask_digit_runs(printable(text, len(text)))[:SHOWN_LIMIT]
+
+
 def _shown_text(value: str | bytes) -> str:
     if isinstance(value, bytes):
         text = value.decode("gb18030", "surrogateescape")
         if not text.isprintable():  # surrogates are not
             return shown_length(value)
         value = text
-    return mask_digit_runs(printable(value, SHOWN_LIMIT))
+    return shown_text(value)
 
 
 _MASKED, _TEXT, _LENGTH = Shown.MASKED, Shown.TEXT, Shown.LENGTH

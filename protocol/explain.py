@@ -14,9 +14,9 @@ from protocol import host_data, keys, private, settlement_data, terminal_data, t
 from protocol.card import mask_digit_runs
 from protocol.chip_tags import TAGS, show_tag, verification_results
 from protocol.dialect import DEFAULT, Dialect
-from protocol.elements import SHOWN_LIMIT, shown_length
+from protocol.elements import SHOWN_LIMIT, shown_length, shown_text
 from protocol.errors import CodecError, ProtocolError
-from protocol.formats import FixedDigits, VariableDigits
+from protocol.formats import FixedDigits, VariableDigits, decode_text
 from protocol.header import parse_header
 from protocol.host_text import printable
 from protocol.message import Message
@@ -186,9 +186,7 @@ def _parts(path: str, parts: Any, words: Mapping[str, Callable[[str], str]]) -> 
         value = getattr(parts, field.name)
         if value is None or value == "":
             continue
-        shown = printable(str(value), SHOWN_LIMIT)
-        if path in _FREE_TEXT:
-            shown = mask_digit_runs(shown)
+        shown = shown_text(value) if path in _FREE_TEXT else printable(str(value), SHOWN_LIMIT)
         meaning = words[field.name](value) if field.name in words else ""
         yield Line(f"{path}.{field.name}", field.name.replace("_", " "), shown, meaning)
 
@@ -198,7 +196,13 @@ def _words(table: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def _parts_44(message: Message, _: Dialect) -> Iterator[Line]:
-    return _parts("44", host_data.institutions(message.get(44)), {})
+    return _parts("44", host_data.institutions(_masked(message.get(44))), {})
+
+
+def _masked(content: str | bytes) -> str:
+    """Masked as a whole, and of the same length: a run that crosses two parts is one run."""
+    text = content if isinstance(content, str) else decode_text(content)
+    return mask_digit_runs(text)
 
 
 def _parts_48(message: Message, _: Dialect) -> Iterator[Line]:
@@ -269,8 +273,7 @@ def _parts_62(message: Message, dialect: Dialect) -> Iterator[Line]:
         yield from _parts("62", terminal_data.CHIP_DETAILS.parts_of(content), {"amount": _amount})
     elif network_code in _PARAMETER_CODES:
         for tag, value in terminal_data.parse_parameters(content).items():
-            shown = mask_digit_runs(printable(value, SHOWN_LIMIT))
-            yield Line(f"62.{tag}", terminal_data.PARAMETERS[tag].name, shown)
+            yield Line(f"62.{tag}", terminal_data.PARAMETERS[tag].name, shown_text(value))
     elif network_code in _DOWNLOAD_CODES:
         yield from _tlv_lines("62", terminal_data.parse_download_list(content).items)
     elif message.mti == "0800":
@@ -278,7 +281,7 @@ def _parts_62(message: Message, dialect: Dialect) -> Iterator[Line]:
 
 
 def _parts_63(message: Message, _: Dialect) -> Iterator[Line]:
-    return _parts("63", host_data.host_texts(message.get(63)), {})
+    return _parts("63", host_data.host_texts(_masked(message.get(63))), {})
 
 
 _PARTS: Mapping[int, Callable[[Message, Dialect], Iterator[Line]]] = MappingProxyType(

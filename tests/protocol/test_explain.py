@@ -181,6 +181,15 @@ def test_no_explanation_shows_more_than_six_and_four_digits_of_a_card_number(num
     assert not [window for window in windows if window in printed]
 
 
+@given(numbers, st.integers(0, 80))
+def test_a_card_number_across_two_parts_is_masked(number, position):
+    content = "CUP" + "x" * position + number
+    lines = explain(Message("0210", {44: ("x" * (position % 9) + number)[:25], 63: content}))
+    printed = "\n".join(line.shown for line in lines)
+    windows = [number[start : start + SHOWN + 1] for start in range(len(number) - SHOWN)]
+    assert not [window for window in windows if window in printed]
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_that_decode_can_be_explained(noise):
     try:

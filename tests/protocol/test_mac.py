@@ -126,3 +126,17 @@ def test_a_key_of_the_wrong_length_is_refused(algorithm, length):
 def test_an_unknown_algorithm_is_refused(key):
     with pytest.raises(AlgorithmUnknown, match=r"x9\.19"):
         compute(key("MAK16"), b"data", "hmac")
+
+
+def test_a_message_that_is_nothing_but_a_mac_verifies(key):
+    sealed = seal(Message("0800", {}), key("MAK8"))
+    assert verify_frame(encode(sealed), key("MAK8"))
+
+
+@pytest.mark.parametrize("algorithm", ["ecb", "x9.9"])
+def test_a_key_of_24_bytes_is_taken_where_the_layout_of_84_brings_one(algorithm):
+    key = Key(bytes(range(1, 25)))
+    short = Key(key.reveal()[:8])
+    assert (compute(key, b"data", algorithm) == compute(short, b"data", algorithm)) is (
+        algorithm == "x9.9"
+    )

@@ -123,6 +123,15 @@ def test_no_message_shows_more_than_six_and_four_digits_of_a_card_number(
         assert not [window for window in windows if window in shown or window in again]
 
 
+@given(numbers, st.integers(0, 130))
+def test_the_end_of_what_is_shown_does_not_cut_a_card_number_out_of_its_mask(number, position):
+    shown = Message(
+        "0210", {57: b"x" * position + number.encode(), 46: "x" * position + number}
+    ).describe()
+    windows = [number[start : start + SHOWN + 1] for start in range(len(number) - SHOWN)]
+    assert not [window for window in windows if window in shown]
+
+
 def test_a_dialect_is_a_value(sale):
     assert dataclasses.replace(DEFAULT) == DEFAULT
     assert hash(dataclasses.replace(DEFAULT)) == hash(DEFAULT)
