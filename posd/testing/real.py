@@ -25,7 +25,7 @@ from posd.testing.stage import StageError, TerminalDiedError, Witness
 from posd.testing.steps import SettingValue
 
 _POLL: Final = 0.005  # s
-_NOTICE: Final = 0.25  # s that a screen may take to answer a key
+_NOTICE: Final = 1.0  # s that a screen may take to answer a key
 _QUIET: Final = 0.015  # s without a change: the screen is drawn
 _READY: Final = 10.0  # s that the first screen may take
 _STOP: Final = 10.0  # s that an ordered end may take

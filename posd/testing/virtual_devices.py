@@ -142,7 +142,8 @@ class VirtualPrinter:
             self._world.after(0, self._next)
         elif self._trouble:
             self._printing = False
-            self._fail(job, complete=False)
+            # A slip is one piece of bytes for a printer, which may hold all of it by then.
+            self._fail(job, complete=True)
             self._say_how_it_is()
         else:
             self._lines_left -= 1

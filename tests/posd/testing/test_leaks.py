@@ -52,6 +52,7 @@ expect screen 请持卡人输密码
 press 1122 清除 22 清除 33 确认
 expect screen 交易成功
 remember sale from paper 凭证号 *
+expect screen 请撕纸
 press 确认
 expect paper 持卡人存根
 expect screen 请刷卡或输入金额
@@ -71,6 +72,7 @@ press 确认
 expect screen 请刷卡
 swipe long
 expect screen 交易成功
+expect screen 请撕纸
 press 确认
 expect paper 消费撤销/VOID | 持卡人存根
 expect screen 请刷卡或输入金额
