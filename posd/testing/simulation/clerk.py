@@ -1,0 +1,257 @@
+"""A simulated clerk: looks where the dialogue is, and mostly does what makes sense there.
+
+One call of `act` is one thing that the clerk does, a key or a swipe; what is begun goes on with the
+next calls. Now and then it is any key, any card, or nothing for a while.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from posd.acquirer.cards import BY_NAME, TestCard
+from posd.core.events import Key
+from posd.ledger.records import State
+from posd.testing.simulation.chance import Chance
+from posd.testing.simulation.life import Life
+
+GOOD_CARDS: Final = ("nopin", "good", "second", "long", "visa")
+BAD_CARDS: Final = ("expired", "poor", "lost", "stolen")
+SMALL_AMOUNTS: Final = tuple(
+    series * 100 + digits
+    for series, these in (
+        (0, (3, 5, 10, 11, 12, 51, 55, 67, 68, 69, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88,
+             89, 91, 93, 94, 95, 96, 97, 98, 99)),
+        (1, (0, 5, 25, 51, 67, 68, 77, 80, 81, 84, 85, 86, 87, 88, 89, 93, 94, 95, 96, 97, 99)),
+        (2, (12, 25, 26, 66, 68, 77, 81, 85, 86, 87, 88, 95, 96, 97, 99)),
+        (3, (66, 68, 77, 81, 85, 86, 87, 88, 95, 96, 97, 99)),
+    )
+    for digits in these
+)  # fmt: skip
+"""Amounts that choose an outcome at the test acquirer; none after which a reversal can never end."""
+_KEYS: Final = tuple(Key)
+_DIGITS: Final = tuple(Key(str(digit)) for digit in range(10))
+_UNREADABLE: Final = ("lrc", "parity", "start_sentinel", "length", "whatever")
+PASSWORDS: Final = {"cashier": "0000", "supervisor": "123456"}
+
+
+def keys(digits: str, *more: Key) -> list[Key]:
+    return [*(Key(digit) for digit in digits), *more]
+
+
+class Clerk:
+    """note: told what the clerk does, for the history. other_business: a customer who wants something
+    that has no keys yet."""
+
+    def __init__(
+        self,
+        chance: Chance,
+        life: Callable[[], Life],
+        note: Callable[[str], None],
+        other_business: Callable[[], None],
+        longest_pause: float,
+    ) -> None:
+        self._chance = chance
+        self._life = life
+        self._note = note
+        self._other_business = other_business
+        self._longest_pause = longest_pause
+        self._fingers: deque[Key] = deque()
+        self._goal = "sale"
+        self._card = BY_NAME["nopin"]
+        self.may_begin = True
+        """False: no new business, only what was begun."""
+
+    def act(self) -> float:
+        """Do one thing; returns how many seconds pass before the next."""
+        chance = self._chance
+        if chance.happens(0.03):
+            return self._anything()
+        if self._fingers:
+            self._press(self._fingers.popleft())
+            return chance.between(0.1, 0.5)
+        state = self._life().core.dialogue.state
+        step = state.partition(".")[2]
+        act = _STATES.get(state) or _STEPS.get(step) or Clerk._anything
+        return act(self)
+
+    # --- hands --------------------------------------------------------------------------------------
+
+    def _press(self, key: Key) -> None:
+        self._note(f"key {key}")
+        self._life().press(key)
+
+    def _type(self, digits: str, *more: Key) -> float:
+        self._fingers.extend(keys(digits, *more))
+        return self.act() if self._fingers else 0.2
+
+    def _swipe(self, card: TestCard) -> None:
+        if self._chance.happens(0.05):
+            self._note(f"swipe {card.name}, unreadable")
+            self._life().swipe_badly(self._chance.one(_UNREADABLE))
+            return
+        self._note(f"swipe {card.name}")
+        self._card = card
+        self._life().swipe(card.track2)
+
+    def _any_card(self) -> TestCard:
+        names = BAD_CARDS if self._chance.happens(0.08) else GOOD_CARDS
+        return BY_NAME[self._chance.one(names)]
+
+    def _anything(self) -> float:
+        """Whatever a hand, a sleeve or a child may do."""
+        if self._chance.happens(0.15):
+            self._swipe(self._any_card())
+        else:
+            self._fingers.clear()
+            self._press(self._chance.one(_KEYS))
+        return self._chance.between(0.1, 2.0)
+
+    def _either(self, *choices: tuple[float, Key | None]) -> float:
+        """One of these keys, or none and a while of waiting."""
+        key = self._chance.weighted(choices)
+        if key is None:
+            return self._wait()
+        self._press(key)
+        return self._chance.between(0.2, 3.0)
+
+    def _wait(self) -> float:
+        return self._chance.between(0.5, 20.0)
+
+    # --- where the dialogue is ------------------------------------------------------------------------
+
+    def _idle(self) -> float:
+        chance, core = self._chance, self._life().core
+        if not core.money.signed_in and not chance.happens(0.1):
+            self._press(Key.CONFIRM)
+            return chance.between(0.2, 2.0)
+        if not self.may_begin:
+            return self._wait()
+        self._goal = chance.weighted(
+            (
+                (50, "sale"), (16, "void"), (22, "other"), (2, "sign_in"), (1, "sign_off"),
+                (1, "version"), (3, "card"),
+            )
+        )  # fmt: skip
+        pause = chance.between(0.0, self._longest_pause) if chance.happens(0.5) else 1.0
+        match self._goal:
+            case "sale":
+                self._fingers.extend(keys(str(self._amount()), Key.CONFIRM))
+            case "card":
+                self._swipe(self._any_card())
+            case "other":
+                self._other_business()
+            case _:
+                self._press(Key.CONFIRM)
+        return pause
+
+    def _amount(self) -> int:
+        chance = self._chance
+        if chance.happens(0.2):
+            return chance.one(SMALL_AMOUNTS)
+        return chance.weighted(
+            ((60, chance.whole(400, 99_999)), (5, 1_000_00), (3, 10_000_000), (2, 10_000_001))
+        )
+
+    def _menu(self) -> float:
+        main = {"void": "1", "sign_in": "9", "sign_off": "9", "version": "9"}
+        return self._type(main.get(self._goal, "1"))
+
+    def _manage(self) -> float:
+        return self._type({"sign_in": "1", "sign_off": "2"}.get(self._goal, "8"))
+
+    def _enter_amount(self) -> float:
+        if self._life().core.dialogue.form.amount:
+            return self._either((9, Key.CONFIRM), (1, Key.CLEAR))
+        return self._type(str(self._amount()), Key.CONFIRM)
+
+    def _present_card(self) -> float:
+        if self._chance.happens(0.05):
+            return self._either((2, Key.CANCEL), (1, Key.CLEAR), (1, None))
+        original = self._life().core.dialogue.form.original
+        card = self._any_card()
+        if original is not None and not self._chance.happens(0.1):
+            card = next(
+                (each for each in BY_NAME.values() if each.pan.masked == original.masked_card), card
+            )
+        self._swipe(card)
+        return self._chance.between(0.2, 3.0)
+
+    def _pin(self) -> float:
+        if self._chance.happens(0.05):
+            return self._either((2, Key.CANCEL), (1, Key.CLEAR), (1, None))
+        pin = self._card.pin or ""
+        if self._chance.happens(0.04):
+            pin = "999999"
+        return self._type(pin, Key.CONFIRM)
+
+    def _password(self) -> float:
+        role = "cashier" if self._life().core.dialogue.state.startswith("sale") else "supervisor"
+        right = not self._chance.happens(0.08)
+        return self._type(PASSWORDS[role] if right else "87", Key.CONFIRM)
+
+    def _voucher(self) -> float:
+        chance, ledger = self._chance, self._life().ledger
+        paid = [
+            record for record in ledger.transactions.in_states(State.APPROVED)
+            if record.kind == "sale"
+        ]  # fmt: skip
+        if chance.happens(0.15):
+            return self._type("", Key.CONFIRM)
+        if paid and not chance.happens(0.15):
+            return self._type(chance.one(paid).stan, Key.CONFIRM)
+        return self._type(str(chance.whole(1, 130)), Key.CONFIRM)
+
+    def _confirm(self) -> float:
+        return self._either((12, Key.CONFIRM), (1, Key.CANCEL), (1, Key.CLEAR), (1, None))
+
+    def _ended(self) -> float:
+        return self._either((4, Key.CONFIRM), (5, Key.CANCEL), (2, None))
+
+    def _waiting(self) -> float:
+        return self._either(
+            (2, Key.CANCEL), (1, Key.CLEAR), (1, Key.CONFIRM), (0.5, Key.D5), (10, None)
+        )
+
+    def _choose(self) -> float:
+        return self._type(self._chance.one("1239"))
+
+    def _locked(self) -> float:
+        return self._either((3, Key.CANCEL), (1, None))
+
+
+_STATES: Final[Mapping[str, Callable[[Clerk], float]]] = {
+    "idle.ready": Clerk._idle,
+    "menu.main": Clerk._menu,
+    "menu.manage": Clerk._manage,
+    "slip.printing": Clerk._wait,
+    "blocked.shown": Clerk._ended,
+}
+_STEPS: Final[Mapping[str, Callable[[Clerk], float]]] = {
+    "amount": Clerk._enter_amount,
+    "card": Clerk._present_card,
+    "pin": Clerk._pin,
+    "password": Clerk._password,
+    "locked": Clerk._locked,
+    "voucher": Clerk._voucher,
+    "waiting": Clerk._waiting,
+    "leaving": Clerk._waiting,
+    "reason": Clerk._choose,
+    "order_reason": Clerk._choose,
+    "shown": Clerk._confirm,
+    "order": Clerk._confirm,
+    "duplicate": Clerk._confirm,
+    "tear": Clerk._confirm,
+    "trouble": Clerk._confirm,
+    "pending": Clerk._confirm,
+    "unresolved": Clerk._confirm,
+    "failed": Clerk._confirm,
+    "declined": Clerk._ended,
+    "not_sent": Clerk._ended,
+    "reversed": Clerk._ended,
+    "refused": Clerk._ended,
+    "version": Clerk._ended,
+    "fault": Clerk._confirm,
+}
+"""What is sensible on a step, whatever its flow; on every other step any key is as good."""

@@ -1,0 +1,126 @@
+"""Requests that have no keys, and what a supervisor decides: driven at the money core's own door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from posd.acquirer.cards import BY_NAME, TestCard
+from posd.ledger.records import State, TransactionRecord
+from posd.money.kinds import KINDS
+from posd.money.requests import Reference, Request, SwipedCard
+from posd.testing.simulation.chance import Chance
+from posd.testing.simulation.clerk import GOOD_CARDS, SMALL_AMOUNTS
+from posd.testing.simulation.life import Life
+from protocol import PinBlock
+from protocol.pin import pin_block
+
+_WEIGHTS: Final = (
+    (3, "balance_inquiry"), (5, "refund"), (5, "pre_authorisation"), (3, "pre_authorisation_void"),
+    (4, "completion"), (3, "completion_notice"), (4, "completion_void"), (2, "sale_void"),
+)  # fmt: skip
+_ABOUT: Final[Mapping[str, frozenset[str]]] = {
+    name: kind.originals for name, kind in KINDS.items() if kind.originals
+}
+_PIN_ASKED: Final = ("balance_inquiry", "pre_authorisation")
+_SUPERVISOR: Final = "00"
+_ORDINARY: Final = 400  # fen: from here on amounts choose no outcome at the test acquirer
+
+
+class OtherBusiness:
+    """note: told what is asked for, for the history."""
+
+    def __init__(
+        self, chance: Chance, life: Callable[[], Life], note: Callable[[str], None]
+    ) -> None:
+        self._chance = chance
+        self._life = life
+        self._note = note
+
+    def request(self) -> None:
+        """Ask for something that has no keys yet; a refusal is an answer too."""
+        kind = self._chance.weighted(_WEIGHTS)
+        original = self._original(kind)
+        if kind in _ABOUT and original is None:
+            kind = "pre_authorisation"
+        amount = self._amount(kind, original)
+        card = self._card(original)
+        block = self._pin(kind, card)
+        request = Request(
+            KINDS[kind],
+            amount,
+            (card.pan, card.expiry),
+            SwipedCard(card.track2) if kind == "refund" or not self._chance.happens(0.2) else None,
+            block,
+            original=original,
+            reference=Reference.of(original) if original else None,
+            supervisor=_SUPERVISOR if original else "",
+        )
+        about = f" of {original.stan}" if original else ""
+        self._note(f"asks for {kind}{about}, {amount} fen, card {card.name}")
+        life = self._life()
+        life.ask(lambda: life.core.money.request(request))
+
+    def decide(self) -> None:
+        """A supervisor looks at what only a person can decide."""
+        life, chance = self._life(), self._chance
+        spent = [
+            record for record in life.ledger.transactions.in_states(State.REVERSING)
+            if record.reversal_tries >= life.core.money._desk.configuration.money.reversal_tries
+        ]  # fmt: skip
+        open_cases = life.ledger.transactions.in_states(State.UNRESOLVED)
+        if spent and chance.happens(0.3):
+            record = chance.one(spent)
+            self._note(f"supervisor gives up the reversal of {record.stan}")
+            life.ask(
+                lambda: life.core.money.give_up_reversal(record.id, _SUPERVISOR, "customer left")
+            )
+        elif open_cases and chance.happens(0.3):
+            case = chance.one(open_cases)
+            self._note(f"supervisor closes the case {case.stan}")
+            life.ask(lambda: life.core.money.close_case(case.id, _SUPERVISOR, "stands"))
+        elif chance.happens(0.3):
+            self._note("supervisor tries the reversals now")
+            life.ask(life.core.money.retry_reversals)
+
+    def _original(self, kind: str) -> TransactionRecord | None:
+        kinds = _ABOUT.get(kind)
+        if kinds is None:
+            return None
+        transactions = self._life().ledger.transactions
+        states = [State.APPROVED]
+        if self._chance.happens(0.1):
+            states += [State.VOIDED, State.COMPLETED, State.REVERSED, State.UNRESOLVED]
+        found = [one for one in transactions.in_states(*states) if one.kind in kinds]
+        return self._chance.one(found) if found else None
+
+    def _card(self, original: TransactionRecord | None) -> TestCard:
+        if original is not None and not self._chance.happens(0.05):
+            for card in BY_NAME.values():
+                if card.pan.masked == original.masked_card:
+                    return card
+        return BY_NAME[self._chance.one(GOOD_CARDS)]
+
+    def _amount(self, kind: str, original: TransactionRecord | None) -> int:
+        chance = self._chance
+        if kind == "balance_inquiry":
+            return 0
+        if original is None:
+            small = chance.happens(0.15)
+            return chance.one(SMALL_AMOUNTS) if small else chance.whole(_ORDINARY, 50_000)
+        whole = original.approved_amount or original.amount
+        match kind:
+            case "refund":
+                return chance.one((whole, max(1, whole // 2), max(1, whole // 3), whole + 1))
+            case "completion":
+                return chance.one((whole, max(1, whole // 2), whole * 115 // 100, whole * 2))
+            case "completion_notice":
+                # an amount that no copy is ever answered for would never come to an end
+                return max(_ORDINARY, chance.one((whole, whole // 2, whole * 115 // 100)))
+        return whole
+
+    def _pin(self, kind: str, card: TestCard) -> PinBlock | None:
+        pin_key = self._life().core.money.pin_key
+        if kind not in _PIN_ASKED or card.pin is None or pin_key is None:
+            return None
+        return pin_block(card.pin, card.pan, pin_key)
