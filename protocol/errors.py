@@ -179,7 +179,7 @@ class KeyLayoutUnknown(KeyProblem):
 
 
 class AlgorithmUnknown(KeyProblem):
-    """No such MAC algorithm or key layout."""
+    """No such MAC algorithm."""
 
 
 class PinProblem(ProtocolError):

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import DEFAULT, Message, Pan, PinBlock, Track, decode, encode
-from protocol.elements import Element
-from protocol.formats import FixedText
+from protocol import Message, Pan, PinBlock, Track, decode, encode
 
 NUMBER = "6225000000000014"
 
@@ -130,33 +128,3 @@ def test_the_end_of_what_is_shown_does_not_cut_a_card_number_out_of_its_mask(num
     ).describe()
     windows = [number[start : start + SHOWN + 1] for start in range(len(number) - SHOWN)]
     assert not [window for window in windows if window in shown]
-
-
-def test_a_dialect_is_a_value(sale):
-    assert dataclasses.replace(DEFAULT) == DEFAULT
-    assert hash(dataclasses.replace(DEFAULT)) == hash(DEFAULT)
-    assert encode(sale, dataclasses.replace(DEFAULT)) == encode(sale)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"request_tpdu": "60"},
-        {"request_tpdu": "60000600zz"},
-        {"request_header": "6"},
-        {"request_header": "６" * 12},
-        {"elements": (Element(65, "beyond the bitmap", FixedText(1)),)},
-    ],
-)
-def test_a_malformed_dialect_is_not_made(wrong):
-    with pytest.raises(ValueError, match=r"digits|numbers"):
-        dataclasses.replace(DEFAULT, **wrong)
-
-
-@pytest.mark.parametrize(
-    ("chip", "test", "header"),
-    [(False, False, "603100310001"), (True, False, "613100310001"), (False, True, "603110310001")],
-)
-def test_the_header_says_chip_and_test(chip, test, header):
-    assert DEFAULT.header(chip=chip, test=test) == header
-    assert dataclasses.replace(DEFAULT, has_header=False).header(chip=chip, test=test) is None
