@@ -41,9 +41,13 @@ class Reversals:
         return self._desk.ledger.transactions.in_states(State.REVERSING)
 
     def power_up(self) -> None:
-        """A first "nothing to reverse" that was heard before the restart: the whole wait begins anew, as
-        nobody knows how long the terminal was off."""
+        """What the last life left unsaid and unwaited.
+
+        The restart may have come in the last try. After a first "nothing to reverse" the whole wait
+        begins anew, as nobody knows how long the terminal was off.
+        """
         for record in self.pending():
+            self._tell_once(record)
             if record.host_had_none:
                 self._once_more(record.id)
 

@@ -189,7 +189,7 @@ def test_a_restart_does_not_shorten_the_wait_after_the_first_25(counter: Counter
 
 def test_a_restart_in_the_last_try_does_not_keep_it_from_being_told(counter: Counter) -> None:
     counter.order_at_host("sale", Fault.NO_ANSWER)
-    counter.order_at_host("reversal", Fault.LOST, times=5)
+    counter.order_at_host("reversal", Fault.LOST, times=3)
     counter.sale(12345)
     counter.world.let_pass(1000, until=lambda: counter.newest().reversal_tries == 3)
     assert [job.copy for job in counter.ledger.print_jobs.waiting()] == []
@@ -197,4 +197,5 @@ def test_a_restart_in_the_last_try_does_not_keep_it_from_being_told(counter: Cou
     counter.power_on()
     counter.let_pass(3000)
     assert counter.newest().state is State.REVERSED
+    assert counter.newest().reversal_tries == 4  # the next try ended it, but three were spent
     assert [job.copy for job in counter.ledger.print_jobs.waiting()] == ["fault"]
