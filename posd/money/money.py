@@ -115,6 +115,11 @@ class Money:
         return self._session.working.pin if self._session.working else None
 
     @property
+    def host_date(self) -> str:
+        """MMDD that the host books under today, as far as its answers told."""
+        return self._session.host_date
+
+    @property
     def link_trouble(self) -> bool:
         """The last connection could not be made."""
         return self._line.trouble
@@ -221,6 +226,11 @@ class Money:
         """Try what is pending now instead of after the back-off."""
         if not self._agenda.busy:
             self._agenda.add(self._reverse)
+
+    def retry_notices(self) -> None:
+        """The same for the pending notices."""
+        if not self._agenda.busy:
+            self._agenda.add(self._repeat)
 
     def power_up(self) -> None:
         """The first thing after a start, without a clerk: what is pending is reversed."""
