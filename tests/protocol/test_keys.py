@@ -175,11 +175,28 @@ def test_tagged_records_come_in_any_order_and_a_master_key_among_them_is_only_ve
 
 
 @pytest.mark.parametrize(
-    "content", [b"", bytes(24), b"\x01" * 25, b"\x05" * 50, b"\x01" * 50, b"\x01" + bytes(25)]
+    ("content", "rule"),
+    [
+        (b"", "one record of 25 bytes for each key"),
+        (b"\x01" + bytes(25), "one record of 25 bytes for each key"),
+        (b"\x01" * 50, "one record of 25 bytes for each key"),
+        (b"\x05" + bytes(24), "an unknown kind of key"),
+    ],
 )
-def test_tagged_records_that_do_not_make_a_set_are_refused(content):
-    with pytest.raises((KeyLayoutUnknown, KeyCheckFailed)):
+def test_tagged_records_that_do_not_make_a_set_are_refused(content, rule):
+    with pytest.raises(KeyLayoutUnknown, match=rule):
         working_keys(content, MASTER, Dialect(working_key_layout="tagged-25"))
+
+
+@pytest.mark.parametrize("missing", ["PIK", "MAK"])
+def test_a_set_without_a_pin_key_or_a_mac_key_is_refused(missing):
+    dialect = Dialect(working_key_layout="tagged-25")
+    content = wrap_working_keys(WorkingKeys(key(16), key(16, 2), key(16, 3)), MASTER, dialect)
+    tag = {"MAK": b"\x01", "PIK": b"\x02"}[missing]
+    records = [content[start : start + 25] for start in range(0, 75, 25)]
+    rest = b"".join(record for record in records if record[:1] != tag)
+    with pytest.raises(KeyLayoutUnknown, match="a PIN key and a MAC key are needed"):
+        working_keys(rest, MASTER, dialect)
 
 
 @pytest.mark.parametrize("size", [0, 23, 25, 39, 41, 57, 104])
