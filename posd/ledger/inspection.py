@@ -66,7 +66,9 @@ def check_contents(connection: sqlite3.Connection) -> None:
     if connection.execute("PRAGMA foreign_key_check").fetchone():
         raise LedgerDamaged("a record points to one that is not there")
     newest = connection.execute("SELECT closed_at FROM batches ORDER BY id DESC LIMIT 1").fetchone()
-    if newest is None or newest[0] is not None:
+    if (
+        newest is not None and newest[0] is not None
+    ):  # None: the power failed before the first start
         raise LedgerDamaged("no batch is open")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,3 +35,11 @@ def ledger(path: Path, keys: Keys, clock: TurnedClock) -> Iterator[Ledger]:
     ledger = Ledger.open(path, keys, clock, SeededBytes())
     yield ledger
     ledger.close()
+
+
+@pytest.fixture
+def fast_directory(tmp_path: Path) -> Iterator[Path]:
+    """In memory where the machine has such a place: thousands of images are opened."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as name:
+        yield Path(name)

@@ -127,3 +127,13 @@ def test_a_database_of_another_program_is_refused_and_left_alone(path: Path) -> 
         with pytest.raises(LedgerDamaged, match="another program"):
             migrate(connection, MIGRATIONS, lambda *_: None)
     assert list(tables(path)) == ["recipes"]
+
+
+def test_a_ledger_whose_first_start_was_cut_short_starts_all_the_same(
+    path: Path, keys: Keys, clock: TurnedClock
+) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        migrate(connection, MIGRATIONS[:1], lambda *_: None)
+    ledger = Ledger.open(path, keys, clock, SeededBytes())
+    assert ledger.counters.open_batch == 1
+    ledger.close()
