@@ -26,7 +26,8 @@ from posd.testing.steps import SettingValue
 
 _POLL: Final = 0.005  # s
 _NOTICE: Final = 1.0  # s that a screen may take to answer a key
-_QUIET: Final = 0.015  # s without a change: the screen is drawn
+_QUIET: Final = 0.015  # s without a change between the keys of one line
+_REACTION: Final = 0.05  # s from a screen that was waited for to the next key: faster than anybody
 _READY: Final = 10.0  # s that the first screen may take
 _STOP: Final = 10.0  # s that an ordered end may take
 _LAST_LINES: Final = 5
@@ -55,6 +56,7 @@ class RealStage:
         self.process: subprocess.Popen[bytes] | None = None
         self._acquiring: Acquiring | None = None
         self._closed = False
+        self._has_looked = True  # somebody waited for a screen since the last key
         self._loop = LoopThread()
         self._counter = self._loop.call(
             lambda: Counter(self.installation, self.witness, printer_bytes_per_second)
@@ -155,6 +157,10 @@ class RealStage:
     # --- time and truth ---------------------------------------------------------------------------
 
     def let_pass(self, seconds: float, until: Callable[[], bool]) -> bool:
+        self._has_looked = True
+        return self._let_pass(seconds, until)
+
+    def _let_pass(self, seconds: float, until: Callable[[], bool]) -> bool:
         end = time.monotonic() + seconds  # noqa: TID251 - a real daemon runs on real time
         while True:
             self._look()
@@ -197,17 +203,18 @@ class RealStage:
         """
         if self.process is None:
             raise StageError("the terminal has no power")
+        self._settle(_REACTION if self._has_looked else _QUIET)
+        self._has_looked = False
         before = len(self.witness.screens)
         self._loop.call(act)
-        if self.let_pass(_NOTICE, lambda: len(self.witness.screens) > before):
-            self._settle()
+        self._let_pass(_NOTICE, lambda: len(self.witness.screens) > before)
 
-    def _settle(self) -> None:
-        """Wait until the screen has not changed for a moment."""
+    def _settle(self, seconds: float) -> None:
+        """Wait until the screen has not changed for so long."""
         count = -1
         while count != len(self.witness.screens):
             count = len(self.witness.screens)
-            self.let_pass(_QUIET, lambda: False)
+            self._let_pass(seconds, lambda: False)
 
     def _stop(self) -> None:
         if self.process is None:
