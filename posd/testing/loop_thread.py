@@ -17,7 +17,10 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="simulated devices")
+        # daemon: a program that fails before it closes this ends all the same
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="simulated devices", daemon=True
+        )
         self._thread.start()
 
     def call(self, function: Callable[[], T]) -> T:
