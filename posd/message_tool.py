@@ -29,7 +29,7 @@ from protocol import (
 )
 from protocol.codec import content_offsets
 from protocol.elements import Value
-from protocol.errors import DecodeError
+from protocol.errors import DecodeError, EncodeError
 from protocol.explain import Line, explain
 from protocol.formats import FixedOctets, PanDigits, TrackDigits, VariableOctets
 from protocol.mac import ALGORITHMS, seal, verify_frame, verify_message
@@ -93,20 +93,14 @@ def run_decode(options: argparse.Namespace) -> int:
 def run_encode(options: argparse.Namespace) -> int:
     """`posd encode`: one message from JSON, in hex on standard output."""
     try:
-        text = options.file.read_text("utf-8") if options.file else sys.stdin.read()
         dialect, key = _dialect(options), _key(options)
-        message = _from_json(text, dialect)
+        message = _from_json(_json_text(options), dialect)
         if key is not None:
             message = seal(message, key, dialect)
-    except (InputError, ProtocolError) as error:
-        return _complain("encode", error)
-    except (OSError, UnicodeDecodeError):
-        return _complain("encode", InputError("the input cannot be read as UTF-8 text"))
-    try:
         frame = encode_message(message, dialect) if options.bare else encode(message, dialect)
-    except ProtocolError as error:
-        sys.stderr.write(f"posd encode: {error}\n")
-        return FAILED
+    except (InputError, ProtocolError) as error:
+        _complain("encode", error)
+        return FAILED if isinstance(error, EncodeError) else MISUSED
     _write([frame.hex().upper()])
     return DONE
 
@@ -195,6 +189,13 @@ def _from_hex(text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         raise InputError(f"expected hex, found {len(text)} other characters") from None
+
+
+def _json_text(options: argparse.Namespace) -> str:
+    try:
+        return options.file.read_text("utf-8") if options.file else sys.stdin.read()
+    except (OSError, UnicodeDecodeError):
+        raise InputError("the input cannot be read as UTF-8 text") from None
 
 
 def _from_json(text: str, dialect: Dialect) -> Message:

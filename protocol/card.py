@@ -41,7 +41,7 @@ class _CardData:
     @property
     def masked(self) -> str:
         """What may be shown, logged and printed."""
-        raise NotImplementedError
+        return mask_number(self._content)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -77,10 +77,6 @@ class Pan(_CardData):
     """A primary account number: decimal digits (dialect: element 2)."""
 
     __slots__ = ()
-
-    @property
-    def masked(self) -> str:
-        return mask_number(self._content)
 
     @property
     def first6(self) -> str:

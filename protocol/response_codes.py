@@ -77,7 +77,7 @@ _ROWS: tuple[tuple[str, ResponseClass, str, str, str], ...] = (
     ("40", _DECLINE, "发卡方不支持的交易类型", "Not supported by issuer", _OTHER_CARD),
     ("41", _DECLINE, "挂失卡,请没收", "Lost card, pick up", _KEEP),
     ("43", _DECLINE, "被窃卡,请没收", "Stolen card, pick up", _KEEP),
-    ("45", _OPERATOR, "请使用芯片", "Use the chip", "insert the card"),
+    ("45", _OPERATOR, "请使用芯片", "Use the chip", "insert the card, or ask for another"),
     ("51", _DECLINE, "可用余额不足", "Insufficient funds", _OTHER_CARD),
     ("54", _DECLINE, "该卡已过期", "Expired card", _OTHER_CARD),
     ("55", _RETRY, "密码错", "Wrong PIN", "try again with the right PIN"),

@@ -61,6 +61,9 @@ FAULTS = [
     ("a pad in 22", frame("0200", [22], "021F"), e.BadDigit, "22", 24, 4),
     ("a digit behind 22", frame("0200", [22], "0211"), e.BadDigit, "22", 24, None),
     ("cut in 11", frame("0800", [11], "0000"), e.Truncated, "11", ELEMENTS, 2),
+    ("cut in 43", frame("0200", [43], "2020"), e.Truncated, "43", ELEMENTS, 2),
+    ("cut in 52", frame("0200", [52], "2020"), e.Truncated, "52", ELEMENTS, 2),
+    ("cut in 44", frame("0200", [44], "0520"), e.Truncated, "44", 24, 1),
     ("cut before 41", frame("0800", [41], ""), e.Truncated, "41", ELEMENTS, 0),
     ("cut in the prefix of 60", frame("0800", [60], "00"), e.Truncated, "60", ELEMENTS, 1),
     ("cut in 60", frame("0800", [60], "00110000"), e.Truncated, "60", 25, 2),
@@ -97,6 +100,13 @@ def test_an_error_carries_what_was_decoded_before_it_masked(frames):
     assert caught.value.decoded.get(11) == "000002"
     assert "622500******0014" in caught.value.partial
     assert "6225000000000014" not in caught.value.partial
+
+
+def test_an_error_prints_its_kind_and_place_only():
+    with pytest.raises(e.DecodeError) as caught:
+        decode(frame("0800", [11], "0000A1"))
+    text = "11 at byte 25: expected digits 0 to 9, found length 6"
+    assert (str(caught.value), repr(caught.value)) == (text, f"BadDigit({text!r})")
 
 
 def test_an_error_before_the_mti_has_nothing_decoded():
@@ -149,6 +159,11 @@ def test_any_bytes_give_a_message_or_an_error_of_the_tree(noise):
         ({2: Pan("622500 000014")}, e.NotDigits, "2"),
         ({35: "6225"}, e.WrongType, "35"),
         ({35: Track("6225D4912")}, e.NotDigits, "35"),
+        ({60: 22000007}, e.WrongType, "60"),
+        ({43: "x" * 41}, e.WrongLength, "43"),
+        ({44: "x" * 26}, e.WrongLength, "44"),
+        ({44: 4400}, e.WrongType, "44"),
+        ({55: "9F26"}, e.WrongType, "55"),
         ({41: "123456789"}, e.WrongLength, "41"),
         ({41: "终端"}, e.NotEncodable, "41"),
         ({41: b"12345678"}, e.WrongType, "41"),

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from protocol import DEFAULT, encode
+from protocol import DEFAULT, Message, PinBlock, decode, encode
 from protocol.elements import Element
 from protocol.formats import FixedText
 
@@ -39,3 +39,11 @@ def test_a_malformed_dialect_is_not_made(wrong):
 def test_the_header_says_chip_and_test(chip, test, header):
     assert DEFAULT.header(chip=chip, test=test) == header
     assert dataclasses.replace(DEFAULT, has_header=False).header(chip=chip, test=test) is None
+
+
+@pytest.mark.parametrize(("method", "size"), [("0", 8), ("6", 8), ("3", 16), ("4", 16)])
+def test_a_pin_block_has_the_size_of_the_ciphers_block(method, size):
+    dialect = dataclasses.replace(DEFAULT, security_method=method)
+    message = Message("0200", {52: PinBlock(bytes(size))})
+    assert decode(encode(message, dialect), dialect).get(52) == PinBlock(bytes(size))
+    assert dialect.cipher.block_size == size

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol import errors as e
 from protocol.host_data import (
+    ELEMENT_44,
     ELEMENT_54,
     Balance,
     Balances,
@@ -71,3 +73,10 @@ def test_balances_go_back():
     accounts = (Balance("10", "02", "156", "C", "000000000001"),) * 2
     content = ELEMENT_54.text_of(Balances(accounts))
     assert ELEMENT_54.parts_of(content) == Balances(accounts)
+
+
+def test_a_text_longer_than_its_place_is_not_written():
+    assert ELEMENT_44.text_of(Institutions("0308", "4802")) == "03084802"
+    with pytest.raises(e.WrongLength) as caught:
+        ELEMENT_44.text_of(Institutions("中国银联银联"))
+    assert (caught.value.path, caught.value.found_length) == ("44.issuer", 12)

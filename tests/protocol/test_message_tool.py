@@ -225,3 +225,18 @@ def test_what_cannot_be_made_is_one_line_without_values(posd, typed, code, probl
     assert problem in problems
     assert len(problems.splitlines()) == 1
     assert NUMBER not in problems
+
+
+def test_a_message_that_cannot_be_sealed_fails_like_one_that_cannot_be_encoded(posd, key_file):
+    typed = '{"mti": "0200", "elements": {"4": "1"}}'
+    code, _, problems = posd("encode", "--key-file", key_file, typed=typed)
+    assert code == 1
+    assert problems == "posd encode: 4: expected 12 digits, found length 1\n"
+
+
+def test_an_input_that_cannot_be_read_is_one_line(posd, tmp_path):
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    for file in (tmp_path / "missing", binary):
+        code, _, problems = posd("encode", file)
+        assert (code, len(problems.splitlines())) == (2, 1)

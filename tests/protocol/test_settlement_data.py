@@ -86,3 +86,9 @@ def test_a_list_shorter_than_it_says_is_refused():
     with pytest.raises(e.Truncated) as caught:
         parse_48("02" + "0" * 40)
     assert caught.value.path == "48.items.2.card_class"
+
+
+def test_a_card_number_in_a_list_is_a_pan():
+    with pytest.raises(e.WrongType) as caught:
+        element_48(UploadList((UploadItem("00", "000001", CARD.reveal(), "000000000001"),)))
+    assert caught.value.path == "48.items.1.pan"

@@ -50,6 +50,13 @@ def test_a_length_that_is_longer_than_need_be_is_kept_as_it_was(wire):
     assert parse(data)[0].value == b"\x55"
 
 
+@pytest.mark.parametrize(
+    ("size", "head"), [(127, "9A7F"), (128, "9A8180"), (255, "9A81FF"), (256, "9A820100")]
+)
+def test_a_new_item_has_the_shortest_length(size, head):
+    assert build([Tlv(b"\x9a", bytes(size))])[: len(head) // 2].hex().upper() == head
+
+
 def test_constructed_tags_are_opened():
     script = bytes.fromhex("710C" + "9F180400000001" + "86038424" + "00")
     (template,) = parse(script)
