@@ -163,7 +163,14 @@ class InvalidRequest(ProtocolError):
 
 
 class KeyProblem(ProtocolError):
-    """A key cannot be used. Its text never holds key material."""
+    """A key cannot be used. Its text never holds key material.
+
+    path: where the key stands in a message, "62.MAK"; empty for a key that stands in none.
+    """
+
+    def __init__(self, rule: str, path: str = "") -> None:
+        self.path = path
+        super().__init__(f"{path}: {rule}" if path else rule)
 
 
 class KeyLengthWrong(KeyProblem):

@@ -108,7 +108,7 @@ def working_keys(element_62: bytes, master: Key, dialect: Dialect = DEFAULT) -> 
         keys[slot.kind] = _verified(slot, field, master, dialect.cipher)
         position = end
     if "PIK" not in keys or "MAK" not in keys:
-        raise KeyLayoutUnknown("62: a PIN key and a MAC key are needed")
+        raise KeyLayoutUnknown("a PIN key and a MAC key are needed", "62")
     check_key_length(len(keys["MAK"]), dialect.mac_algorithm)
     return WorkingKeys(keys["PIK"], keys["MAK"], keys.get("TDK"))
 
@@ -125,7 +125,7 @@ def wrap_working_keys(keys: WorkingKeys, master: Key, dialect: Dialect = DEFAULT
     for form in _forms(dialect):
         if {slot.kind for slot in form} == set(values) and form[0].key_size == len(keys.pin):
             return b"".join(_wrapped(slot, values[slot.kind], master, dialect) for slot in form)
-    raise KeyLayoutUnknown(f"62: layout {dialect.working_key_layout} does not carry these keys")
+    raise KeyLayoutUnknown(f"layout {dialect.working_key_layout} does not carry these keys", "62")
 
 
 def _forms(dialect: Dialect) -> tuple[tuple[Slot, ...], ...]:
@@ -148,7 +148,7 @@ def slots(element_62: bytes, dialect: Dialect = DEFAULT) -> tuple[Slot, ...]:
         if sum(slot.size for slot in form) == len(element_62):
             return form
     sizes = ", ".join(str(sum(slot.size for slot in form)) for form in forms)
-    raise KeyLayoutUnknown(f"62: expected {sizes} bytes of keys, found {len(element_62)}")
+    raise KeyLayoutUnknown(f"expected {sizes} bytes of keys, found {len(element_62)}", "62")
 
 
 def _tagged_slots(element_62: bytes, rows: tuple[Slot, ...]) -> tuple[Slot, ...]:
@@ -157,28 +157,30 @@ def _tagged_slots(element_62: bytes, rows: tuple[Slot, ...]) -> tuple[Slot, ...]
     tags = [element_62[position : position + 1] for position in range(0, len(element_62), size)]
     if not tags or len(element_62) % size or len(set(tags)) != len(tags):
         rule = f"one record of {size} bytes for each key"
-        raise KeyLayoutUnknown(f"62: expected {rule}, found {len(element_62)} bytes")
+        raise KeyLayoutUnknown(f"expected {rule}, found {len(element_62)} bytes", "62")
     if not by_tag.keys() >= set(tags):
-        raise KeyLayoutUnknown("62: a record is of an unknown kind of key")
+        raise KeyLayoutUnknown("a record is of an unknown kind of key", "62")
     return tuple(by_tag[tag] for tag in tags)
 
 
 def _verified(slot: Slot, field: bytes, master: Key, cipher: Cipher) -> Key:
+    path = f"62.{slot.kind}"
     wrapped, check = field[: slot.key_size], field[slot.key_size :]
     if not any(wrapped):
-        raise KeyCheckFailed(f"62.{slot.kind}: the key is all zeros")
+        raise KeyCheckFailed("the key is all zeros", path)
     if slot.may_be_short and cipher is Cipher.TDES and not any(wrapped[8:]):
         wrapped = wrapped[:8]
     key = Key(decrypt(master.reveal(), wrapped, cipher))
     if not any(key.reveal()):
-        raise KeyCheckFailed(f"62.{slot.kind}: the key is all zeros")
+        raise KeyCheckFailed("the key is all zeros", path)
     if not hmac.compare_digest(key.check_value(slot.check_size, cipher), check):
-        raise KeyCheckFailed(f"62.{slot.kind}: the check value does not fit the key")
+        raise KeyCheckFailed("the check value does not fit the key", path)
     return key
 
 
 def _wrapped(slot: Slot, key: Key, master: Key, dialect: Dialect) -> bytes:
     if len(key) != slot.key_size and not (slot.may_be_short and len(key) == 8):
-        raise KeyLayoutUnknown(f"62.{slot.kind}: expected {slot.key_size} bytes, found {len(key)}")
+        rule = f"expected {slot.key_size} bytes, found {len(key)}"
+        raise KeyLayoutUnknown(rule, f"62.{slot.kind}")
     wrapped = encrypt(master.reveal(), key.reveal(), dialect.cipher).ljust(slot.key_size, b"\0")
     return slot.tag + wrapped + key.check_value(slot.check_size, dialect.cipher)

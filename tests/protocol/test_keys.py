@@ -212,6 +212,16 @@ def test_a_mac_key_of_zeros_is_an_error_and_not_a_short_key(worked):
         working_keys(bytes(content), MASTER)
 
 
+@pytest.mark.parametrize(("position", "path"), [(0, "62.PIK"), (20, "62.MAK"), (40, "62.TDK")])
+def test_the_key_that_fails_is_named_by_its_place(worked, position, path):
+    content = bytearray.fromhex(worked["keys"]["element62_60"])
+    content[position] ^= 1
+    with pytest.raises(KeyCheckFailed) as caught:
+        working_keys(bytes(content), MASTER)
+    assert caught.value.path == path
+    assert str(caught.value) == f"{path}: the check value does not fit the key"
+
+
 def test_a_key_that_decrypts_to_zeros_is_an_error():
     zeros = Key(bytes(16))
     content = encrypt(MASTER.reveal(), bytes(16)) + zeros.check_value()
