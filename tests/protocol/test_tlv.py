@@ -69,6 +69,7 @@ FAULTS = [
     ("9F8181818101", "55", 0),  # a tag too long
     ("0001AA", "55", 0),  # padding is no tag
     ("9A03260601FF", "55", 5),
+    ("9A03260601FF00", "55", 5),
     ("9F26", "55.9F26", 2),  # no length
     ("9F2682", "55.9F26", 2),  # a length that is cut
     ("9F2680AA", "55.9F26", 2),  # an indefinite length
@@ -83,6 +84,27 @@ def test_a_fault_is_found_where_it_is(wire, path, offset):
     with pytest.raises(TlvError) as caught:
         parse(bytes.fromhex(wire))
     assert (caught.value.path, caught.value.offset) == (path, offset)
+
+
+@pytest.mark.parametrize(
+    ("wire", "expected", "found"),
+    [
+        ("9F26", "a length", 0),
+        ("9F268201", "a length in 3 bytes", 2),
+        ("9F2608AABB", "8 bytes", 2),
+        ("9F81818101", "a tag of at most 4 bytes", 5),
+    ],
+)
+def test_a_fault_says_what_was_expected_and_what_length_was_found(wire, expected, found):
+    with pytest.raises(TlvError) as caught:
+        parse(bytes.fromhex(wire))
+    assert (caught.value.expected, caught.value.found_length) == (expected, found)
+
+
+def test_an_item_may_be_empty_and_as_large_as_its_length_can_tell():
+    assert [item.value for item in parse(bytes.fromhex("9A8100" + "9C00"))] == [b"", b""]
+    (largest,) = parse(build([Tlv(b"\x9a", bytes(0xFFFF))]))
+    assert len(largest.value) == 0xFFFF
 
 
 def nested(levels: int) -> bytes:
