@@ -104,11 +104,13 @@ def _check_config(options: argparse.Namespace) -> int:
     from posd.preflight import StartError, check
 
     try:
-        check(load(options.file))
+        notes = check(load(options.file))
     except ConfigurationError as error:
         return _complain(str(error))
     except StartError as error:
         return _complain(_located(options.file, error))
+    for note in notes:
+        sys.stdout.write(f"{options.file}: {note}\n")
     sys.stdout.write(f"{options.file}: the terminal can start with this configuration\n")
     return DONE
 

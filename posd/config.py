@@ -30,6 +30,7 @@ from posd.settings import (
     LogSettings,
     MoneySettings,
     PrinterSettings,
+    PrintingSettings,
     SerialSettings,
     TerminalSettings,
     TimeoutSettings,
@@ -51,6 +52,7 @@ __all__ = [
     "LogSettings",
     "MoneySettings",
     "PrinterSettings",
+    "PrintingSettings",
     "SerialSettings",
     "TerminalSettings",
     "TimeoutSettings",
@@ -62,6 +64,7 @@ __all__ = [
 CREDENTIALS = {"device_key_file": "device-key", "master_key_file": "master-key"}
 KEY_LENGTHS = {"device_key_file": (32,), "master_key_file": (16, 24)}
 _LONGEST_FILE = 1024 * 1024
+_INPUT_DEVICE = "evdev:"
 
 
 class ConfigurationError(Exception):
@@ -162,6 +165,8 @@ def _contradictions(configuration: Configuration) -> Iterator[tuple[str, str]]:
     if configuration.devices.display is None or configuration.devices.keypad is None:
         missing = "display" if configuration.devices.display is None else "keypad"
         yield "devices", f"expected a table devices.{missing}, found none"
+    if configuration.printing.without_printer == "refuse" and configuration.devices.printer is None:
+        yield "printing.without_printer", "expected a table devices.printer with it, found none"
 
 
 def _complain_about_files(host: HostSettings, source: _Source) -> None:
@@ -254,7 +259,9 @@ def _with_absolute_ports(configuration: Configuration, base: Path) -> Configurat
     for role in configuration.devices.__struct_fields__:
         device: SerialSettings | None = getattr(configuration.devices, role)
         if device is not None and "://" not in device.port:
-            device = msgspec.structs.replace(device, port=str(base / device.port))
+            scheme = _INPUT_DEVICE if device.port.startswith(_INPUT_DEVICE) else ""
+            port = f"{scheme}{base / device.port.removeprefix(scheme)}"
+            device = msgspec.structs.replace(device, port=port)
         devices[role] = device
     return msgspec.structs.replace(configuration, devices=DeviceSettings(**devices))
 

@@ -1,7 +1,9 @@
 """What must be there before the terminal starts, beyond a file that reads well.
 
 `posd check-config` and `posd run` look here. A device that goes away later is only absent; one that
-was never there is most often a wrong name in the configuration, and says so at once.
+was never there is most often a wrong name in the configuration, and says so at once. A name that
+udev gives comes and goes with the plug: there the terminal starts without the device, because a
+reversal that waits in the ledger must go out whatever is unplugged.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from posd.keys import Keys
 
 _TCP = "socket://"
+_INPUT_DEVICE = "evdev:"
 
 
 class StartError(Exception):
@@ -30,19 +33,36 @@ class StartError(Exception):
         self.problem = problem
 
 
-def check(configuration: Configuration) -> None:
-    """Ports, certificates and keys; raises StartError for the first that cannot be used."""
-    check_ports(configuration)
+def check(configuration: Configuration) -> list[str]:
+    """Ports, certificates and keys; raises StartError for the first that cannot be used.
+
+    Returns what a technician should know of all the same, a line each.
+    """
+    unplugged = check_ports(configuration)
     tls_context(configuration)
     load_keys(configuration)
+    return unplugged
 
 
-def check_ports(configuration: Configuration) -> None:
-    """Every configured device has a port that can be opened. Raises StartError."""
+def check_ports(configuration: Configuration) -> list[str]:
+    """Every configured device has a port that can be opened. Raises StartError.
+
+    Returns a line for each port that is not there and need not be (`required`).
+    """
+    unplugged = []
     for role in configuration.devices.__struct_fields__:
         device: SerialSettings | None = getattr(configuration.devices, role)
-        if device is not None:
-            _check_port(f"devices.{role}.port", device.port)
+        if device is None:
+            continue
+        key = f"devices.{role}.port"
+        try:
+            _check_port(key, device.port.removeprefix(_INPUT_DEVICE))
+        except FileNotFoundError as error:
+            problem = f"expected a serial device, found {device.port}: {_words(error)}"
+            if not device.may_be_unplugged:
+                raise StartError(key, problem) from None
+            unplugged.append(f"{key}: {problem}; the terminal starts without it")
+    return unplugged
 
 
 def tls_context(configuration: Configuration) -> ssl.SSLContext | None:
@@ -78,10 +98,13 @@ def load_keys(configuration: Configuration) -> Keys:
 
 
 def _check_port(key: str, port: str) -> None:
+    """Raises StartError, and FileNotFoundError when nothing is there."""
     if port.startswith(_TCP):
         return  # a serial server may start later than the terminal
     try:
         mode = Path(port).stat().st_mode
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise StartError(key, f"expected a serial device, found {port}: {_words(error)}") from None
     if not stat.S_ISCHR(mode):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, structs
 
@@ -24,7 +24,7 @@ Port = Annotated[
     str,
     Meta(
         pattern=r"^(socket://[^\s/]+:[0-9]{1,5}|(?!.*://)[^\x00-\x1f]+)\Z",
-        description="a device path or socket://host:port",
+        description="a device path, evdev:path or socket://host:port",
     ),
 ]
 Printable = r"^[^\x00-\x1f\x7f]"
@@ -172,17 +172,33 @@ class TimeoutSettings(Section, frozen=True, kw_only=True):
     tear_seconds: Seconds = 20
 
 
+STABLE_NAMES: Final = ("/dev/serial/", "/dev/posd/")
+"""Where udev names a device by what it is or by its role: the name comes and goes with the plug."""
+
+
 class SerialSettings(Section, frozen=True, kw_only=True):
-    """One serial line: a stable device name, or socket://host:port of a plain TCP serial server."""
+    """One serial line: a stable device name, or socket://host:port of a plain TCP serial server.
+
+    required: no start while the port is not there, since that is most often a wrong name. Left out, a
+    device under a stable name may be unplugged at the start: the terminal trades on what is left.
+    """
 
     port: Port
+    required: bool | None = None
     speed: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400] = 9600
     parity: Literal["none", "even", "odd"] = "none"
     flow_control: Literal["none", "rts_cts", "xon_xoff"] = "none"
 
+    @property
+    def may_be_unplugged(self) -> bool:
+        """May the terminal start while the port is not there?"""
+        if self.required is None:
+            return self.port.startswith(STABLE_NAMES)
+        return not self.required
+
 
 class KeypadSettings(SerialSettings, frozen=True, kw_only=True):
-    """A keypad that sends one byte a key."""
+    """A keypad that sends one byte a key, or a Linux input device (evdev:path)."""
 
 
 class DisplaySettings(SerialSettings, frozen=True, kw_only=True):
@@ -218,6 +234,16 @@ class DeviceSettings(Section, frozen=True, kw_only=True):
     card_reader: CardReaderSettings | None = None
 
 
+class PrintingSettings(Section, frozen=True, kw_only=True):
+    """What a shop does while no slip can be printed.
+
+    trade: sales go on, their slips are kept and offered when the printer prints again. refuse: nothing
+    new is begun; what was begun ends, and its slips are kept.
+    """
+
+    without_printer: Literal["trade", "refuse"] = "trade"
+
+
 class KeyFileSettings(Section, frozen=True, kw_only=True):
     """Hex text files with the device key (32 bytes) and the terminal master key (16 or 24 bytes).
 
@@ -246,6 +272,7 @@ class Configuration(Section, frozen=True, kw_only=True):
     void: VoidSettings = VoidSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     devices: DeviceSettings = DeviceSettings()
+    printing: PrintingSettings = PrintingSettings()
     keys: KeyFileSettings = KeyFileSettings()
     log: LogSettings = LogSettings()
 

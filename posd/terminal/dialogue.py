@@ -54,7 +54,7 @@ class Dialogue:
     """One terminal's dialogue. The core calls `handle` with an event, then `refresh`.
 
     Attributes that the rows of flows use: configuration, money, ledger, ports, prompts, form,
-    trail (the states that 清除 leads back to), devices_missing, printer_trouble.
+    trail (the states that 清除 leads back to), devices_missing, printer_trouble, never_printed.
     """
 
     def __init__(
@@ -75,12 +75,15 @@ class Dialogue:
         self.trail: list[str] = []
         self.devices_missing: set[str] = set()
         self.printer_trouble = ""
+        # Jobs handed out in this life of the terminal: is it certain that no whole slip came out?
+        self.never_printed: dict[int, bool] = {}
         self.stale = 0  # results of printing that nobody waits for
         self.cut: tuple[str, ...] = ()  # what of the last screen did not fit; empty, or a mistake
         self._timers = timers
         self._machine = DialogueMachine(FLOWS, self)
         self._follow_ups: deque[tuple[str, object]] = deque()
         self._notice = ""
+        self._printer_known = False
         self._help_page: int | None = None
         self._offset = 0
         self._touched = True
@@ -97,6 +100,20 @@ class Dialogue:
     @property
     def is_idle(self) -> bool:
         return self.state == IDLE
+
+    @property
+    def printer_ready(self) -> bool:
+        """Does a slip most likely come out?"""
+        return not self.printer_trouble and "printer" not in self.devices_missing
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing financial may be begun now: the money core's reason, or no printer."""
+        refusal = self.money.refusal()
+        if refusal is not None:
+            return str(refusal)
+        refuses = self.configuration.printing.without_printer == "refuse"
+        return "no_printer" if refuses and not self.printer_ready else None
 
     def handle(self, event: Event) -> None:
         """Take what concerns the clerk; host events and timers are none of it."""
@@ -121,7 +138,7 @@ class Dialogue:
             case PrintEnded():
                 self._print_ended(event)
             case PrinterChanged():
-                self.printer_trouble = event.trouble
+                self._printer_changed(event)
             case DeviceChanged():
                 self._device_changed(event)
             case MoneyProgress():
@@ -222,8 +239,16 @@ class Dialogue:
     def _device_changed(self, event: DeviceChanged) -> None:
         if event.present:
             self.devices_missing.discard(event.role)
-        else:
-            self.devices_missing.add(event.role)
+            return
+        self.devices_missing.add(event.role)
+        if event.role == "keypad":
+            self._help_page = None  # nobody can leave it
+
+    def _printer_changed(self, event: PrinterChanged) -> None:
+        was_ready, self.printer_trouble = self.printer_ready, event.trouble
+        if self.printer_ready and not (was_ready and self._printer_known):
+            self._dispatch("printer_ready", event)
+        self._printer_known = True
 
     def _sign_in_ended(self, event: SignInEnded) -> None:
         """A reason is a failure, except that of a sign-off that went well."""
@@ -308,7 +333,10 @@ class Dialogue:
         if self._help_page is not None:
             return page(self._help_pages()[self._help_page], columns, lines)
         screen = self._machine.step.screen(self)
-        return lay_out(screen, self._notice, self._offset, columns, lines)
+        notice = self._notice
+        if "keypad" in self.devices_missing:
+            notice = self.text("say.no_keypad")  # what the keys would do is of no use now
+        return lay_out(screen, notice, self._offset, columns, lines)
 
     def _help_pages(self) -> tuple[str, ...]:
         """What this screen wants, common mistakes; and at the end whom to call."""

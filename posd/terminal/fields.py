@@ -196,11 +196,11 @@ def card_and_pin(
     """
 
     def card_screen(dialogue: Dialogue) -> Screen:
-        return Screen(
-            title(dialogue),
-            (dialogue.text("line.swipe_card"),),
-            dialogue.text("hint.cancel"),
-        )
+        wants = ["line.swipe_card"]
+        if "card_reader" in dialogue.devices_missing:
+            wants = ["line.no_card_reader", "line.check_card_reader"]
+        body = tuple(dialogue.text(name) for name in wants)
+        return Screen(title(dialogue), body, dialogue.text("hint.cancel"))
 
     def pin_screen(dialogue: Dialogue) -> Screen:
         empty = dialogue.configuration.terminal.pin_may_be_empty

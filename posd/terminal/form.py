@@ -38,6 +38,5 @@ class Form:
 
     jobs: list[PrintJob] = field(default_factory=list)  # still to be printed, in order
     printed: list[int] = field(default_factory=list)  # jobs that came out whole
-    perhaps_printed: bool = False  # the next slip may already lie on paper: it is marked
-    old_slips: bool = False  # all of them may: they waited through a restart
+    old_slips: bool = False  # slips of before: those of another life of the terminal are marked
     printer_reason: str = ""

@@ -40,7 +40,7 @@ EVENTS: Final = frozenset(
         # time
         *("timeout", "tick"),
         # the printer
-        *("printed", "print_failed"),
+        *("printed", "print_failed", "printer_ready"),
         # the money core
         *("progress", "refused", "signed_in", "signed_off", "sign_in_failed"),
         *(outcome.value for outcome in Outcome),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from posd.terminal.flows import blocked, fault, idle, last, menu, sale, sign_in, slip, void
+from posd.terminal.flows import blocked, fault, idle, kept, last, menu, sale, sign_in, slip, void
 from posd.terminal.machine import Flow
 
 FLOWS: Final[tuple[Flow, ...]] = (
@@ -14,6 +14,7 @@ FLOWS: Final[tuple[Flow, ...]] = (
     sale.FLOW,
     void.FLOW,
     slip.FLOW,
+    kept.FLOW,
     last.FLOW,
     blocked.FLOW,
     fault.FLOW,

@@ -49,7 +49,7 @@ def waits_for_reversal(dialogue: Dialogue, _event: object) -> bool:
 
 def is_open_again(dialogue: Dialogue, _event: object) -> bool:
     """The reason is gone: looked at every second, whatever made it go."""
-    return dialogue.money.refusal() is None and not dialogue.money.busy
+    return dialogue.refusal is None and not dialogue.money.busy
 
 
 def retry_now(dialogue: Dialogue, _event: object) -> None:

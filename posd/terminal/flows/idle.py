@@ -20,12 +20,12 @@ _STATUS_COLUMNS: Final = 16
 
 
 def is_closed(dialogue: Dialogue, _event: object) -> bool:
-    """May no financial request start now?"""
-    return dialogue.money.refusal() is not None
+    """May nothing financial be begun now?"""
+    return dialogue.refusal is not None
 
 
 def keep_closed(dialogue: Dialogue, _event: object) -> None:
-    dialogue.form.refusal = str(dialogue.money.refusal() or "")
+    dialogue.form.refusal = dialogue.refusal or ""
 
 
 def is_signed_off(dialogue: Dialogue, _event: object) -> bool:
@@ -45,6 +45,10 @@ def show_unseen(dialogue: Dialogue, _event: object) -> None:
 
 def has_fault_slip(dialogue: Dialogue, event: TransactionEnded) -> bool:
     return bool(dialogue.ledger.print_jobs.waiting(event.transaction))
+
+
+def some_slip_is_kept(dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.ledger.print_jobs.waiting_count() > 0
 
 
 def notice_seconds(dialogue: Dialogue) -> float:
@@ -69,7 +73,7 @@ def status_words(dialogue: Dialogue) -> list[str]:
     refusal = money.refusal()
     if refusal is not None and dialogue.catalogue.has(f"status.{refusal}"):
         words.append(dialogue.text(f"status.{refusal}"))
-    if "printer" in dialogue.devices_missing or dialogue.printer_trouble:
+    if not dialogue.printer_ready:
         known = f"status.printer_{dialogue.printer_trouble}"
         name = known if dialogue.catalogue.has(known) else "status.printer"
         words.append(dialogue.text(name))
@@ -82,6 +86,9 @@ def status_words(dialogue: Dialogue) -> list[str]:
     count = dialogue.ledger.transactions.unsettled_count()
     if count:
         words.append(dialogue.text("status.unsettled", count=count))
+    kept = dialogue.ledger.print_jobs.waiting_count()
+    if kept:
+        words.append(dialogue.text("status.kept_slips", count=kept))
     return words
 
 
@@ -116,6 +123,7 @@ FLOW = Flow(
         Row("ready", "cancel", None, STAY),
         Row("ready", "clear", None, STAY),
         Row("ready", "timeout", None, STAY),
+        Row("ready", "printer_ready", some_slip_is_kept, "kept.offer"),
         # what ends while nobody is at the terminal is shown, and its slip is offered
         Row("ready", "approved", None, "last.shown", keep_transaction),
         Row("ready", "reversed", None, "last.shown", keep_transaction),

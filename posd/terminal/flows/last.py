@@ -38,11 +38,6 @@ def screen(dialogue: Dialogue) -> Screen:
     )
 
 
-def mark_as_copies(dialogue: Dialogue, _event: object) -> None:
-    """After a restart nobody knows what of these slips came out before."""
-    dialogue.form.perhaps_printed = dialogue.form.old_slips
-
-
 def is_over(dialogue: Dialogue, _event: object) -> bool:
     return shown_record(dialogue).state not in IN_DOUBT
 
@@ -51,7 +46,7 @@ FLOW = Flow(
     "last",
     (Step("shown", screen, returns=False, help="last"),),
     (
-        Row("shown", "confirm", some_slip_waits, SLIPS, mark_as_copies),
+        Row("shown", "confirm", some_slip_waits, SLIPS),
         Row("shown", "confirm", is_over, IDLE, acknowledge),
         Row("shown", "confirm", None, IDLE),
         Row("shown", "cancel", some_slip_waits, IDLE),

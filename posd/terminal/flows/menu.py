@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 MENUS: Final[dict[str, tuple[Item, ...]]] = {
     "main": (
         Item("1", "menu.void", "void.password"),
+        Item("6", "menu.print", "print"),
         Item("9", "menu.manage", "manage"),
     ),
+    "print": (Item("7", "menu.kept_slips", "kept.offer"),),
     "manage": (
         Item("1", "menu.sign_in", "sign_in.waiting", start_sign_in),
         Item("2", "menu.sign_off", "sign_in.leaving", start_sign_off),

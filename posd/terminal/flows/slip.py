@@ -31,12 +31,15 @@ def print_next(dialogue: Dialogue) -> None:
     form = dialogue.form
     if not form.jobs and not form.printed:
         form.jobs = dialogue.ledger.print_jobs.waiting(form.transaction)
+        if not form.old_slips:
+            for job in form.jobs:
+                dialogue.never_printed.setdefault(job.id, True)
     if not form.jobs:
         dialogue.next()
         return
     job = form.jobs[0]
-    slip = receipts.as_duplicate(job.slip) if form.perhaps_printed else job.slip
-    dialogue.ports.printer.print(job.id, slip)
+    original = dialogue.never_printed.get(job.id, False)
+    dialogue.ports.printer.print(job.id, job.slip if original else receipts.as_duplicate(job.slip))
 
 
 def more_is_to_print(dialogue: Dialogue, _event: PrintEnded) -> bool:
@@ -45,8 +48,9 @@ def more_is_to_print(dialogue: Dialogue, _event: PrintEnded) -> bool:
 
 def take_printed(dialogue: Dialogue, _event: object) -> None:
     form = dialogue.form
-    form.printed.append(form.jobs.pop(0).id)
-    form.perhaps_printed = form.old_slips
+    printed = form.jobs.pop(0).id
+    form.printed.append(printed)
+    dialogue.never_printed.pop(printed, None)
 
 
 def finish(dialogue: Dialogue, _event: object) -> None:
@@ -57,6 +61,10 @@ def finish(dialogue: Dialogue, _event: object) -> None:
         ledger.print_jobs.done(*done)
         if form.transaction is not None and _is_over(dialogue):
             ledger.transactions.acknowledge(form.transaction)
+    for job in form.jobs:
+        dialogue.never_printed.pop(job.id, None)
+    if dialogue.printer_ready:
+        dialogue.next("printer_ready")  # older slips that are kept are offered now
 
 
 def finish_last(dialogue: Dialogue, event: PrintEnded) -> None:
@@ -70,9 +78,9 @@ def _is_over(dialogue: Dialogue) -> bool:
 
 
 def note_trouble(dialogue: Dialogue, event: PrintEnded) -> None:
-    form = dialogue.form
-    form.printer_reason = event.reason
-    form.perhaps_printed = form.perhaps_printed or event.perhaps_complete
+    dialogue.form.printer_reason = event.reason
+    if event.perhaps_complete:
+        dialogue.never_printed[event.job] = False
 
 
 def say_printing(dialogue: Dialogue, _event: KeyPressed) -> None:

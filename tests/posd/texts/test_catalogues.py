@@ -43,7 +43,7 @@ FEW_VALUES = {
     "menu": f"({'|'.join(MENUS)})",
     "role": "(supervisor|cashier)",
     "digit": f"[{''.join(REASONS)}]",
-    "reason": f"({'|'.join(Refusal)})",
+    "reason": f"({'|'.join((*Refusal, 'no_printer'))})",
 }
 """Placeholders in names of texts that code puts together, with all their values."""
 

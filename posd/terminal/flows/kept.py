@@ -1,0 +1,45 @@
+"""Slips that no printer would take, kept and offered as soon as one prints again: oldest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from posd.terminal.exchange import SLIPS
+from posd.terminal.flows.idle import some_slip_is_kept
+from posd.terminal.machine import IDLE, Flow, Row, Step
+from posd.terminal.screens import Screen
+
+if TYPE_CHECKING:
+    from posd.terminal.dialogue import Dialogue
+
+
+def screen(dialogue: Dialogue) -> Screen:
+    jobs = dialogue.ledger.print_jobs.waiting()
+    if not jobs:
+        return Screen(
+            dialogue.text("title.kept"),
+            (dialogue.text("line.kept_none"),),
+            dialogue.text("hint.confirm"),
+        )
+    body = [dialogue.text("line.kept_slips", count=len(jobs))]
+    if jobs[0].transaction is not None:
+        record = dialogue.ledger.transactions.get(jobs[0].transaction)
+        body.append(dialogue.text("line.voucher", voucher=record.stan))
+    return Screen(dialogue.text("title.kept"), tuple(body), dialogue.text("hint.confirm_print"))
+
+
+def take_oldest(dialogue: Dialogue, _event: object) -> None:
+    """Those of one transaction belong together; the rest is offered after them."""
+    dialogue.form.transaction = dialogue.ledger.print_jobs.waiting()[0].transaction
+    dialogue.form.old_slips = True
+
+
+FLOW = Flow(
+    "kept",
+    (Step("offer", screen, returns=False, help="kept"),),
+    (
+        Row("offer", "confirm", some_slip_is_kept, SLIPS, take_oldest),
+        Row("offer", "confirm", None, IDLE),
+        Row("offer", "clear", None, IDLE),
+    ),
+)
