@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from protocol.elements import Value, describe
+from protocol.elements import TABLE, Element, Value, describe
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,9 +50,12 @@ class Message:
         kept = {number: value for number, value in merged.items() if value is not None}
         return replace(self, elements=kept)
 
-    def describe(self) -> str:
-        """Readable and masked: the MTI, then an element a line. Safe to log and to show."""
-        return "\n".join([self.mti, *describe(self.elements)])
+    def describe(self, table: Mapping[int, Element] = TABLE) -> str:
+        """Readable and masked: the MTI, then an element a line. Safe to log and to show.
+
+        table: a dialect's own rows; what they do not know is shown as a length.
+        """
+        return "\n".join([self.mti, *describe(self.elements, table)])
 
     def __repr__(self) -> str:
         numbers = " ".join(map(str, sorted(self.elements)))

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import Message, Pan, PinBlock, Track, decode, encode
+from protocol import Dialect, Message, Pan, PinBlock, Track, decode, encode
+from protocol.elements import Element, Shown
+from protocol.formats import VariableOctets
 
 NUMBER = "6225000000000014"
 
@@ -62,6 +64,13 @@ def test_a_description_is_one_masked_line_an_element(sale):
 
 def test_elements_that_no_table_knows_are_described_as_a_length():
     assert "secret" not in Message("0200", {45: "secret"}).describe()
+
+
+def test_a_dialects_own_rows_say_how_its_elements_are_shown():
+    secret = Element(59, "member number", VariableOctets(2, 600), Shown.LENGTH)
+    message = Message("0200", {59: b"member 12"})
+    assert "member 12" in message.describe()
+    assert "member 12" not in message.describe(Dialect(elements=(secret,)).table)
 
 
 def test_values_of_the_wrong_type_are_described_as_a_length():
