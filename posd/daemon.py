@@ -21,8 +21,10 @@ from posd.core.ports import Ports
 from posd.edges import Devices, LoopTimers, SystemClock, system_random
 from posd.host.connection import HostConnection
 from posd.keys import Keys
-from posd.ledger.errors import LedgerError, LedgerInUse, LedgerTooNew
+from posd.ledger.backup import Backups
+from posd.ledger.errors import LedgerError, LedgerFailed
 from posd.ledger.ledger import Ledger
+from posd.ledger_care import LedgerCare
 from posd.pin_entry import SecretPrompt, check_off_the_loop, settle_on_loop
 from posd.preflight import StartError, check_ports, load_keys, tls_context
 from posd.service_manager import ServiceManager
@@ -79,13 +81,21 @@ def leave_no_core_dump() -> None:
 def _open_ledger(configuration: Configuration, keys: Keys, clock: SystemClock) -> Ledger | None:
     path = configuration.terminal.state_directory / "ledger.db"
     try:
-        return Ledger.open(path, keys, clock, system_random)
-    except (LedgerInUse, LedgerTooNew) as error:
-        # Starting again would change nothing.
-        raise StartError("terminal.state_directory", str(error)) from None
+        return Ledger.open(path, keys, clock, system_random, backups=Backups.of(configuration))
     except LedgerError as error:
-        _log.critical("ledger_unusable", exc_info=error)
-        return None
+        _log.critical("ledger_unusable", reason=str(error), advice=error.advice)
+        asyncio.run(_show_unusable(configuration))
+        if isinstance(error, LedgerFailed):
+            return None
+        # Starting again would change nothing.
+        raise StartError("terminal.state_directory", f"{error}; {error.advice}") from None
+
+
+async def _show_unusable(configuration: Configuration) -> None:
+    from posd.fault_screen import show_fault  # only a start that fails needs them
+    from posd.texts.errors import ErrorCode
+
+    await show_fault(configuration, ErrorCode.LEDGER)
 
 
 class _Ending:
@@ -157,6 +167,13 @@ class _Terminal:
             secret_entry=self._prompt,
         )
         self._core = Core(configuration, ledger, ports, keys)
+        self._care = LedgerCare(
+            self._core,
+            Backups.of(configuration),
+            configuration.backup,
+            clock,
+            self._look_after_core,
+        )
 
     async def run(self, ending: _Ending, started: float) -> int:
         """Until the end is ordered or the core gives up; returns the exit code."""
@@ -173,10 +190,14 @@ class _Terminal:
                 seconds = round(loop.time() - started, 3)
                 _log.info("ready", seconds=seconds, tls=self._configuration.host.tls)
                 self._feed_watchdog()
+                self._care.start()
+                on_demand = loop.call_soon_threadsafe
+                signal.signal(signal.SIGUSR1, lambda *_: on_demand(self._care.back_up_soon))
             await self._over.wait()
         finally:
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
             self._manager.stopping()
-            await asyncio.gather(self._host.end(), self._devices.stop())
+            await asyncio.gather(self._host.end(), self._devices.stop(), self._care.stop())
             self._manager.close()
         _log.info("ended", exit_code=self._exit_code)
         return FAILED if self._exit_code is None else self._exit_code

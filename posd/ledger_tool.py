@@ -31,13 +31,6 @@ DONE, NOT_WHOLE, NOT_DONE = 0, 1, 2
 _CSV_TABLES: Final = tuple(export.TABLES)
 
 
-def backups_of(configuration: Configuration) -> Backups:
-    """The copies of this terminal's ledger, as its settings want them."""
-    settings = configuration.backup
-    directory = settings.directory or configuration.terminal.state_directory / "backups"
-    return Backups(directory, settings.copies, settings.days, configuration.money.free_space_bytes)
-
-
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add verify, backup, restore and export; each sets `call`, which gives the exit code."""
     verify = _command(commands, "verify", _verify, "check the ledger, or one copy of it")
@@ -77,7 +70,7 @@ class _Stopped:
 
     @property
     def backups(self) -> Backups:
-        return backups_of(self.configuration)
+        return Backups.of(self.configuration)
 
 
 def _run(work: Callable[[_Stopped, argparse.Namespace], int], options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from posd.core.events import (
 from posd.core.ports import Ports
 from posd.core.timers import CoreTimers
 from posd.keys import Keys
-from posd.ledger.errors import LedgerError
+from posd.ledger.errors import LedgerDamaged, LedgerError
 from posd.ledger.ledger import Ledger
 from posd.money.money import Money
 from posd.settings import Configuration
@@ -69,6 +69,23 @@ class Core:
                 self._step(self._queue.popleft())
         finally:
             self._working = False
+
+    @property
+    def idle(self) -> bool:
+        """Does nobody wait for the terminal: nothing on the line, nothing asked of the clerk?"""
+        return self.halted is None and self.dialogue.is_idle and not self.money.busy
+
+    def look_after_ledger(self) -> None:
+        """What the ledger needs now and then; to be called while idle, between two events."""
+        try:
+            self.ledger.look_after()
+        except LedgerError as error:
+            self._halt(error)
+
+    def suspect_ledger(self, reason: str) -> None:
+        """Somebody found that the ledger may not be whole: the next start checks all of it."""
+        self.ledger.suspect(reason)
+        self._halt(LedgerDamaged(reason))
 
     def _step(self, event: Event) -> None:
         try:

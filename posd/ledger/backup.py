@@ -21,6 +21,7 @@ from posd.ledger.inspection import check_contents, reading
 from posd.ledger.migration import schema_version
 from posd.ledger.pack import pack
 from posd.ledger.reserve import free_bytes
+from posd.settings import Configuration
 
 GoOn = Callable[[], bool]
 CopyInto = Callable[[sqlite3.Connection, Callable[[], None]], None]
@@ -57,6 +58,14 @@ class Backups:
         self._copies = copies
         self._days = days
         self._margin = margin
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> Backups:
+        """The copies of this terminal's ledger, as its settings want them."""
+        settings = configuration.backup
+        directory = settings.directory or configuration.terminal.state_directory / "backups"
+        margin = configuration.money.free_space_bytes
+        return cls(directory, settings.copies, settings.days, margin)
 
     def take(
         self,

@@ -124,11 +124,6 @@ class PrintJobs:
         row = self._database.one("SELECT count(*) AS n FROM print_jobs WHERE done_at IS NULL")
         return 0 if row is None else int(row["n"])
 
-    def waiting_count(self) -> int:
-        """How many are not yet printed."""
-        row = self._database.one("SELECT count(*) AS n FROM print_jobs WHERE done_at IS NULL")
-        return 0 if row is None else int(row["n"])
-
     def done(self, *identities: int) -> None:
         for identity in identities:
             self._database.write(

@@ -28,6 +28,7 @@ class Installation:
         self.file = directory / "posd.toml"
         self.state = directory / "state"
         self._open: list[int] = []
+        self.masters: dict[str, int] = {}
         for name, length in (("device", 32), ("master", 16)):
             path = directory / f"{name}.key"
             path.write_text((bytes(range(length))).hex())
@@ -35,6 +36,7 @@ class Installation:
         devices = []
         for role in PORTS:
             master, slave = os.openpty()
+            self.masters[role] = master
             self._open += [master, slave]
             (directory / role).symlink_to(os.ttyname(slave))
             devices.append(f'[devices.{role}]\nport = "{role}"')
@@ -209,16 +211,19 @@ def test_the_same_file_is_good_for_check_config(installation: Installation) -> N
     assert not installation.state.exists(), "checking changes nothing"
 
 
-def test_a_ledger_that_is_no_ledger_is_an_end_without_a_traceback(
+def test_a_ledger_that_is_no_ledger_is_refused_with_advice_and_the_clerk_sees_a_fault(
     installation: Installation,
 ) -> None:
     installation.state.mkdir()
     (installation.state / "ledger.db").write_bytes(b"no ledger at all" * 1000)
     with daemon(installation) as process:
         code, out, err = ended(process)
-    assert code == 1
+    assert code == 2, "starting again changes nothing"
     assert json.loads(out.splitlines()[-1])["event"] == "ledger_unusable"
-    assert "Traceback" not in err
+    assert err.count("\n") == 1
+    assert "posd ledger restore" in err
+    display = installation.masters["display"]
+    assert "E901" in os.read(display, 4096).decode("utf-8", "replace")
 
 
 def test_the_service_manager_hears_ready_the_watchdog_and_stopping(
