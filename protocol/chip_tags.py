@@ -1,14 +1,15 @@
-"""The chip tags of the dialect: their names, how they may be shown, the bits of tag 95.
+"""The chip tags of the dialect: which messages carry them, their names, the bits of tag 95.
 
 Names and bits are EMV's (book 3, annexes A and C); which tags travel is the dialect's (section 9).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from protocol import tlv
 from protocol.card import Pan, Track, mask_digit_runs
 
 
@@ -61,6 +62,20 @@ _ROWS = (
     ChipTag("DF31", "issuer script results"),
 )
 TAGS: Mapping[str, ChipTag] = MappingProxyType({row.tag: row for row in _ROWS})
+
+# Which tags element 55 has in each kind of message (dialect: section 9).
+REQUEST_REQUIRED = frozenset(
+    ("9F26", "9F27", "9F10", "9F37", "9F36", "95", "9A", "9C", "9F02", "5F2A", "82", "9F1A",
+     "9F03", "9F33")
+)  # fmt: skip
+REQUEST_OPTIONAL = frozenset(("9F34", "9F35", "9F1E", "84", "9F09", "9F41", "9F63"))
+ANSWER = frozenset(("91", "71", "72", "9F36"))
+SCRIPT_RESULT = frozenset(
+    ("9F33", "95", "9F37", "9F1E", "9F10", "9F26", "9F36", "82", "DF31", "9F1A", "9A")
+)
+# 9F10 only when the issuer approved and the card declined: it is the card's second answer then,
+# which the request does not have. 9F36 unless the reversal is due to no answer.
+REVERSAL = frozenset(("95", "9F1E", "9F10", "DF31", "9F36"))
 
 # Tag 95, byte by byte, from bit 8 down to bit 1; bits that EMV reserves have no name.
 _RESULTS: tuple[tuple[str, ...], ...] = (
@@ -126,3 +141,16 @@ def verification_results(value: bytes) -> Iterable[str]:
                 index = 8 - bit
                 name = names[index] if index < len(names) else "reserved"
                 yield f"byte {position + 1} bit {bit}: {name}"
+
+
+def subset(chip_data: bytes, tags: Collection[str]) -> bytes:
+    """The items of element 55 that have one of these tags, byte-exact and in order.
+
+    Raises DecodeError when the data cannot be parsed.
+    """
+    return tlv.build(item for item in tlv.parse(chip_data) if item.name in tags)
+
+
+def missing(chip_data: bytes, tags: Collection[str]) -> list[str]:
+    """Those of the tags that element 55 does not have, sorted. Raises DecodeError."""
+    return sorted(set(tags) - {item.name for item in tlv.parse(chip_data)})

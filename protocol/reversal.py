@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from protocol import tlv
+from protocol import chip_tags
 from protocol.card import Track
 from protocol.dialect import DEFAULT, Dialect
 from protocol.elements import Value
@@ -18,8 +18,9 @@ TERMINAL_FAULT = "96"  # the terminal failed after an approval
 NOT_USABLE = "06"  # anything else
 
 _AS_REQUESTED = (3, 4, 11, 22, 23, 25, 38, 41, 42, 49, 60)
-_CHIP_TAGS = (b"\x95", b"\x9f\x1e", b"\xdf\x31")
-_CHIP_COUNTER = b"\x9f\x36"
+# What of the request's element 55 goes into the reversal: 9F10 is the card's second answer there.
+_CHIP_TAGS = chip_tags.REVERSAL - {"9F10"}
+_CHIP_COUNTER = "9F36"
 
 
 def reversal_elements(
@@ -77,5 +78,5 @@ def _own_transaction(
 
 
 def _chip_data(chip_data: bytes, reason: str) -> bytes:
-    wanted = _CHIP_TAGS if reason == NO_ANSWER else (*_CHIP_TAGS, _CHIP_COUNTER)
-    return tlv.build([item for item in tlv.parse(chip_data, "55") if item.tag in wanted])
+    wanted = _CHIP_TAGS - {_CHIP_COUNTER} if reason == NO_ANSWER else _CHIP_TAGS
+    return chip_tags.subset(chip_data, wanted)

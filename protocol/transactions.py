@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
+from protocol import chip_tags
 from protocol.elements import Value
-from protocol.errors import InvalidRequest
+from protocol.errors import DecodeError, InvalidRequest
 from protocol.message import Message
 
 
@@ -261,6 +262,9 @@ def _check_entry(name: str, elements: Mapping[int, Value]) -> None:
         raise InvalidRequest(name, number, f"is missing: entry mode is {row.meaning}")
     for number in sorted(row.forbidden & elements.keys()):
         raise InvalidRequest(name, number, f"does not belong here: entry mode is {row.meaning}")
+    chip_data = elements.get(55)
+    if isinstance(chip_data, bytes) and 55 in row.required:
+        _check_chip_data(name, chip_data)
     has_pin, has_track = 52 in elements, bool({35, 36} & elements.keys())
     if has_pin != (entry_mode[2:] == "1"):
         raise InvalidRequest(name, 22, "says with its last digit whether there is a PIN")
@@ -268,3 +272,12 @@ def _check_entry(name: str, elements: Mapping[int, Value]) -> None:
         raise InvalidRequest(name, 26, "goes with a PIN, and only with one")
     if (has_pin or has_track) != (53 in elements):
         raise InvalidRequest(name, 53, "goes with a PIN or a track, and only with one")
+
+
+def _check_chip_data(name: str, chip_data: bytes) -> None:
+    try:
+        lacking = chip_tags.missing(chip_data, chip_tags.REQUEST_REQUIRED)
+    except DecodeError:
+        lacking = ["that can be parsed"]
+    if lacking:
+        raise InvalidRequest(name, 55, f"lacks the tags {', '.join(lacking)}")

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol import Message, Pan, ProtocolError, Track, decode, decode_message, encode
-from protocol.chip_tags import TAGS, show_tag, verification_results
 from protocol.explain import NETWORK_CODES, explain
 
 NUMBER = "6225000000000014"
@@ -198,18 +197,3 @@ def test_any_bytes_that_decode_can_be_explained(noise):
         message = getattr(error, "decoded", None)
     if message is not None:
         assert explain(message)
-
-
-def test_tags_of_card_data_show_a_length_or_a_mask():
-    assert show_tag("5F24", b"\x49\x12\x31") == "(3 bytes)"
-    assert show_tag("57", bytes.fromhex(NUMBER + "D4912101")) == "622500******0014=*******"
-    assert show_tag("9F26", bytes(8)) == "000000******0000"  # it looks like a card number
-    assert all(row.tag == tag and row.name for tag, row in TAGS.items())
-
-
-def test_reserved_bits_of_the_verification_results_are_named_so():
-    assert list(verification_results(bytes.fromhex("0100000000"))) == ["byte 1 bit 1: reserved"]
-    assert list(verification_results(bytes.fromhex("00000000000180"))) == [
-        "byte 6 bit 1: reserved",
-        "byte 7 bit 8: reserved",
-    ]

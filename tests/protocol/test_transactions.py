@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from protocol import Message, Pan, Track, decode
+from protocol.chip_tags import REQUEST_OPTIONAL, REQUEST_REQUIRED
 from protocol.errors import InvalidRequest
+from protocol.tlv import Tlv, build
 from protocol.transactions import (
     ALL,
     BATCH_UPLOAD,
@@ -171,7 +173,27 @@ def test_a_chip_card_brings_its_number_and_chip_data(sale):
     with pytest.raises(InvalidRequest) as caught:
         validate(SALE, elements)
     assert caught.value.element == 55
-    validate(SALE, elements | {55: bytes.fromhex("9F3602031E")})
+    validate(SALE, elements | {55: chip_data(REQUEST_REQUIRED)})
+
+
+def chip_data(tags) -> bytes:
+    return build(Tlv(bytes.fromhex(tag), b"\x01") for tag in sorted(tags))
+
+
+@pytest.mark.parametrize("tag", sorted(REQUEST_REQUIRED))
+def test_chip_data_has_every_tag_that_a_request_must_have(sale, tag):
+    elements = {**sale.elements, 22: "051", 2: Pan("6225000000000014"), 23: "001"}
+    validate(SALE, elements | {55: chip_data(REQUEST_REQUIRED | REQUEST_OPTIONAL)})
+    with pytest.raises(InvalidRequest, match=f"55 lacks the tags {tag}$"):
+        validate(SALE, elements | {55: chip_data(REQUEST_REQUIRED - {tag})})
+
+
+def test_chip_data_that_cannot_be_parsed_is_refused(sale):
+    elements = {**sale.elements, 22: "071", 2: Pan("6225000000000014"), 55: bytes.fromhex("9F26")}
+    with pytest.raises(InvalidRequest) as caught:
+        validate(SALE, elements)
+    assert caught.value.element == 55
+    assert caught.value.__cause__ is None
 
 
 def test_a_void_without_the_card_has_number_and_expiry_and_no_track(frames):
