@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,6 +46,19 @@ def choice(step: str, title: str, items: tuple[Item, ...], *, help: str = "") ->
         Row(step, "down", None, STAY, select_next),
     )
     return Part((Step(step, partial(list_screen, title, items), help=help),), rows)
+
+
+def reason_choice(step: str, title: str, reasons: Mapping[str, str]) -> Part:
+    """Asks why: digit -> the name of its text. The digit is kept, and "next" follows in the same step."""
+    items = (
+        Item(digit, text, STAY, partial(take_reason, digit)) for digit, text in reasons.items()
+    )
+    return choice(step, title, tuple(items), help="reason")
+
+
+def take_reason(digit: str, dialogue: Dialogue, _event: object) -> None:
+    dialogue.form.reason = digit
+    dialogue.next()
 
 
 def list_screen(title: str, items: tuple[Item, ...], dialogue: Dialogue) -> Screen:

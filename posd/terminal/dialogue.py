@@ -54,7 +54,8 @@ class Dialogue:
     """One terminal's dialogue. The core calls `handle` with an event, then `refresh`.
 
     Attributes that the rows of flows use: configuration, money, ledger, ports, prompts, form,
-    trail (the states that 清除 leads back to), devices_missing, printer_trouble, never_printed.
+    trail (the states that 清除 leads back to), devices_missing, printer_trouble, never_printed,
+    missed (transactions reported where no step took the report: idle tells of them).
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Dialogue:
         self.printer_trouble = ""
         # Jobs handed out in this life of the terminal: is it certain that no whole slip came out?
         self.never_printed: dict[int, bool] = {}
+        self.missed: list[int] = []
         self.stale = 0  # results of printing that nobody waits for
         self.cut: tuple[str, ...] = ()  # what of the last screen did not fit; empty, or a mistake
         self._timers = timers
@@ -144,7 +146,7 @@ class Dialogue:
             case MoneyProgress():
                 self._dispatch("progress", event)
             case TransactionEnded():
-                self._dispatch(event.outcome.value, event)
+                self._transaction_ended(event)
             case RequestRefused():
                 self._dispatch("refused", event)
             case SignInEnded():
@@ -235,6 +237,11 @@ class Dialogue:
             self._dispatch("printed" if event.printed else "print_failed", event)
         else:
             self.stale += 1
+
+    def _transaction_ended(self, event: TransactionEnded) -> None:
+        taken = self._dispatch(event.outcome.value, event)
+        if not taken and event.transaction not in self.missed:
+            self.missed.append(event.transaction)
 
     def _device_changed(self, event: DeviceChanged) -> None:
         if event.present:

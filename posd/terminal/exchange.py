@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from devices import columns as grid
 from posd.core.events import KeyPressed, MoneyProgress, Phase, RequestRefused, TransactionEnded
+from posd.ledger.records import State
 from posd.money.money import Refusal
 from posd.money.requests import NO_CARD_PRESENTED
 from posd.terminal.fields import Title
@@ -25,6 +26,7 @@ from posd.terminal.machine import (
 )
 from posd.terminal.screens import Screen
 from protocol.response_codes import ResponseClass, asks_sign_in, keep_card, look_up
+from protocol.transactions import Doubt
 
 if TYPE_CHECKING:
     from posd.ledger.records import TransactionRecord
@@ -43,6 +45,11 @@ CLOSED: Final = frozenset(
     }
 )
 
+UNDECIDED: Final = frozenset({State.OPEN, State.REVERSING, State.PENDING})
+"""Not ended yet: there is nothing that a clerk could have taken notice of."""
+
+_OF_OTHERS: Final = frozenset({Phase.REVERSING, Phase.REPEATING})
+
 _WHAT_TO_DO: Final = {
     ResponseClass.RETRY: "line.do_retry",
     ResponseClass.DECLINE: "line.do_other_card",
@@ -52,11 +59,18 @@ _WHAT_TO_DO: Final = {
 }
 
 
-def exchange(title: Title, kind: str, again: str, try_again: Action | None = None) -> Part:
+def exchange(
+    title: Title,
+    kind: str,
+    again: str,
+    try_again: Action | None = None,
+    doubt: Doubt = Doubt.REVERSAL,
+) -> Part:
     """Waiting, and how it ended.
 
     kind selects the texts (`hint.<kind>_again`...); `again` is the step where 确认 begins anew after
-    a decline or a reversal that undid everything, with the action `try_again`.
+    a decline or a reversal that undid everything, with the action `try_again`. doubt: what follows
+    when no usable answer comes, as in the dialect's row of the transaction.
     """
 
     def waiting_screen(dialogue: Dialogue) -> Screen:
@@ -86,14 +100,6 @@ def exchange(title: Title, kind: str, again: str, try_again: Action | None = Non
 
         return Step(name, screen, result_seconds, returns=False, help=name)
 
-    def pending_screen(dialogue: Dialogue) -> Screen:
-        prints = some_slip_waits(dialogue, None)
-        return Screen(
-            dialogue.text("title.pending"),
-            (dialogue.text("result.pending"),),
-            dialogue.text("hint.confirm_fault_slip" if prints else "hint.confirm_retry_now"),
-        )
-
     def refused_screen(dialogue: Dialogue) -> Screen:
         return Screen(
             dialogue.text("title.refused"),
@@ -111,17 +117,14 @@ def exchange(title: Title, kind: str, again: str, try_again: Action | None = Non
     def ended(state: str) -> tuple[Row, ...]:
         return (
             Row(state, "confirm", None, again, begin_again),
-            Row(state, "cancel", None, IDLE, acknowledge),
+            *_seen(state),
         )
 
     steps = (
         Step("waiting", waiting_screen, no_time_out, returns=False, ticks=True, help="waiting"),
         Step("declined", declined_screen, result_seconds, returns=False, help="declined"),
         result_screen("not_sent", f"hint.{kind}_again"),
-        result_screen("reversed", f"hint.{kind}_reversed"),
-        Step("pending", pending_screen, result_seconds, returns=False, help="pending"),
         Step("refused", refused_screen, result_seconds, returns=False, help="refused"),
-        result_screen("unresolved", "hint.confirm"),
     )
     rows = (
         Row("waiting", "progress", None, STAY, note_progress),
@@ -135,23 +138,36 @@ def exchange(title: Title, kind: str, again: str, try_again: Action | None = Non
         Row("waiting", "approved", is_ours, SLIPS),
         Row("waiting", "declined", is_ours, "declined"),
         Row("waiting", "not_sent", is_ours, "not_sent"),
-        Row("waiting", "reversed", is_ours, "reversed"),
-        Row("waiting", "reversal_pending", is_ours, "pending"),
-        Row("waiting", "unresolved", is_ours, "unresolved"),
         Row("waiting", "refused", is_about_terminal, BLOCKED, keep_refusal),
         Row("waiting", "refused", None, "refused", keep_refusal),
         *ended("declined"),
         *ended("not_sent"),
-        *ended("reversed"),
         Row("refused", "confirm", None, again, begin_again),
-        Row("pending", "confirm", some_slip_waits, SLIPS),
-        Row("pending", "confirm", None, BLOCKED, retry_reversals),
-        Row("pending", "reversed", is_ours, "reversed"),
-        Row("pending", "unresolved", is_ours, "unresolved"),
-        Row("unresolved", "confirm", None, IDLE, acknowledge),
-        Row("unresolved", "cancel", None, IDLE, acknowledge),
     )
-    return Part(steps, rows)
+    more_steps: tuple[Step, ...]
+    more_rows: tuple[Row, ...]
+    match doubt:
+        case Doubt.REVERSAL:
+            undone = result_screen("reversed", f"hint.{kind}_reversed")
+            unknown = result_screen("unresolved", "hint.confirm")
+            more_steps = (undone, _PENDING, unknown)
+            more_rows = (*ended("reversed"), *_REVERSAL_ROWS, *_UNRESOLVED_ROWS)
+        case Doubt.NOTICE:
+            unknown = result_screen("unresolved", "hint.confirm")
+            more_steps = (_IN_PROGRESS, unknown)
+            more_rows = (*_NOTICE_ROWS, *_UNRESOLVED_ROWS)
+        case Doubt.NOTHING:
+            more_steps = (result_screen("no_answer", f"hint.{kind}_again"),)
+            more_rows = (Row("waiting", "no_answer", is_ours, "no_answer"), *ended("no_answer"))
+    return Part((*steps, *more_steps), (*rows, *more_rows))
+
+
+def _seen(state: str) -> tuple[Row, ...]:
+    """A result that has been on the screen is not told again at the next start."""
+    return (
+        Row(state, "cancel", None, IDLE, acknowledge),
+        Row(state, "timeout", None, IDLE, acknowledge),
+    )
 
 
 # --- what the rows do -----------------------------------------------------------------------------
@@ -160,14 +176,19 @@ def exchange(title: Title, kind: str, again: str, try_again: Action | None = Non
 def note_progress(dialogue: Dialogue, event: MoneyProgress) -> None:
     dialogue.form.phase = event.phase
     dialogue.form.deadline = dialogue.ports.clock.monotonic() + event.seconds
-    if event.transaction is not None and event.phase is not Phase.REVERSING:
-        # an older reversal that goes first is not what the clerk asked for
+    if event.transaction is not None and event.phase not in _OF_OTHERS:
+        # an older reversal or notice that goes first is not what the clerk asked for
         dialogue.form.transaction = event.transaction
 
 
 def say_please_wait(dialogue: Dialogue, _event: KeyPressed) -> None:
     reversing = dialogue.form.phase is Phase.REVERSING
     dialogue.say("say.wait_reversing" if reversing else "say.wait")
+
+
+def is_over(dialogue: Dialogue, _event: object) -> bool:
+    """Has the transaction ended, well or badly?"""
+    return shown_record(dialogue).state not in UNDECIDED
 
 
 def is_ours(dialogue: Dialogue, event: TransactionEnded) -> bool:
@@ -205,6 +226,56 @@ def retry_reversals(dialogue: Dialogue, _event: object) -> None:
     dialogue.money.retry_reversals()
 
 
+# --- in doubt -------------------------------------------------------------------------------------
+
+
+def pending_screen(dialogue: Dialogue) -> Screen:
+    prints = some_slip_waits(dialogue, None)
+    return Screen(
+        dialogue.text("title.pending"),
+        (dialogue.text("result.pending"),),
+        dialogue.text("hint.confirm_fault_slip" if prints else "hint.confirm_retry_now"),
+    )
+
+
+def in_progress_screen(dialogue: Dialogue) -> Screen:
+    prints = some_slip_waits(dialogue, None)
+    return Screen(
+        dialogue.text("title.in_progress"),
+        (in_progress_text(dialogue, shown_record(dialogue)),),
+        dialogue.text("hint.confirm_print" if prints else "hint.confirm"),
+    )
+
+
+_PENDING: Final = Step("pending", pending_screen, result_seconds, returns=False, help="pending")
+_IN_PROGRESS: Final = Step(
+    "in_progress", in_progress_screen, result_seconds, returns=False, help="in_progress"
+)
+_REVERSAL_ROWS: Final = (
+    Row("waiting", "reversed", is_ours, "reversed"),
+    Row("waiting", "reversal_pending", is_ours, "pending"),
+    Row("waiting", "unresolved", is_ours, "unresolved"),
+    Row("pending", "confirm", some_slip_waits, SLIPS),
+    Row("pending", "confirm", None, BLOCKED, retry_reversals),
+    Row("pending", "reversal_pending", is_ours, STAY),  # the screen says so already
+    Row("pending", "reversed", is_ours, "reversed"),
+    Row("pending", "unresolved", is_ours, "unresolved"),
+)
+_NOTICE_ROWS: Final = (
+    Row("waiting", "pending", is_ours, "in_progress"),
+    Row("waiting", "unresolved", is_ours, "unresolved"),
+    Row("in_progress", "confirm", some_slip_waits, SLIPS),
+    Row("in_progress", "confirm", None, IDLE),
+    Row("in_progress", "approved", is_ours, SLIPS),
+    Row("in_progress", "declined", is_ours, "declined"),
+    Row("in_progress", "unresolved", is_ours, "unresolved"),
+)
+_UNRESOLVED_ROWS: Final = (
+    Row("unresolved", "confirm", None, IDLE, acknowledge),
+    *_seen("unresolved"),
+)
+
+
 # --- what the screens say -------------------------------------------------------------------------
 
 
@@ -218,6 +289,12 @@ def refusal_text(dialogue: Dialogue) -> str:
     """Why the money core, or the ledger, would not have the request."""
     known = f"result.refused_{dialogue.form.refusal}"
     return dialogue.text(known if dialogue.catalogue.has(known) else "result.refused")
+
+
+def in_progress_text(dialogue: Dialogue, record: TransactionRecord) -> str:
+    """Neither done nor declined: what is being repeated, and not to do it again."""
+    known = f"result.in_progress_{record.kind}"
+    return dialogue.text(known if dialogue.catalogue.has(known) else "result.in_progress")
 
 
 def response_text(dialogue: Dialogue, record: TransactionRecord) -> str:

@@ -166,16 +166,20 @@ def password(
     )
 
 
-def supervisor_password(then: str) -> Part:
-    """The supervisor's password; form.supervisor says whose it was."""
+def supervisor_password(
+    then: str, right: Action | None = None, *, step: str = "password", locked: str = "locked"
+) -> Part:
+    """The supervisor's password; form.supervisor says whose it was, then `right`."""
 
     def supervisor(_dialogue: Dialogue) -> str:
         return SUPERVISOR
 
-    def keep_supervisor(dialogue: Dialogue, _event: PasswordChecked) -> None:
+    def keep_supervisor(dialogue: Dialogue, event: PasswordChecked) -> None:
         dialogue.form.supervisor = SUPERVISOR
+        if right is not None:
+            right(dialogue, event)
 
-    return password("supervisor", supervisor, keep_supervisor, then)
+    return password("supervisor", supervisor, keep_supervisor, then, step=step, locked=locked)
 
 
 # --- card and PIN ---------------------------------------------------------------------------------

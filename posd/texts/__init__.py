@@ -24,6 +24,7 @@ ROOM: Final = {
     "say": 2,  # an answer to what was pressed, over the last rows
     "result": 2,  # the body of a screen that says how something ended
     "error": 2,  # what an error code means; and what to do, likewise
+    "story": 2,  # a line of what happened to a transaction, after its time
     "help": 4,  # a page of help
 }
 """Rows of 16 columns that a text with this first part of its name may take."""

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from posd.terminal.flows import blocked, fault, idle, kept, last, menu, sale, sign_in, slip, void
+from posd.terminal.flows import (
+    blocked,
+    fault,
+    idle,
+    in_doubt,
+    kept,
+    last,
+    menu,
+    restored,
+    sale,
+    sign_in,
+    slip,
+    void,
+)
 from posd.terminal.machine import Flow
 
 FLOWS: Final[tuple[Flow, ...]] = (
@@ -17,5 +30,7 @@ FLOWS: Final[tuple[Flow, ...]] = (
     kept.FLOW,
     last.FLOW,
     blocked.FLOW,
+    in_doubt.FLOW,
+    restored.FLOW,
     fault.FLOW,
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from posd.money.money import Refusal
+from posd.terminal.choices import is_digit
 from posd.terminal.exchange import keep_transaction, refusal_text
 from posd.terminal.flows.sign_in import start_sign_in
 from posd.terminal.machine import IDLE, STAY, Flow, Row, Step
@@ -22,7 +24,8 @@ _CODES: Final[dict[str, ErrorCode]] = {
 }
 _HINTS: Final[dict[str, str]] = {
     Refusal.NOT_SIGNED_IN: "hint.confirm_sign_in",
-    Refusal.REVERSAL_PENDING: "hint.confirm_retry_now",
+    Refusal.REVERSAL_PENDING: "hint.retry_or_cases",
+    Refusal.RESTORED: "hint.confirm_read",
 }
 
 
@@ -47,6 +50,10 @@ def waits_for_reversal(dialogue: Dialogue, _event: object) -> bool:
     return dialogue.form.refusal == Refusal.REVERSAL_PENDING
 
 
+def waits_for_supervisor(dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.form.refusal == Refusal.RESTORED
+
+
 def is_open_again(dialogue: Dialogue, _event: object) -> bool:
     """The reason is gone: looked at every second, whatever made it go."""
     return dialogue.refusal is None and not dialogue.money.busy
@@ -67,7 +74,10 @@ FLOW = Flow(
     (
         Row("shown", "confirm", waits_for_sign_in, "sign_in.waiting", start_sign_in),
         Row("shown", "confirm", waits_for_reversal, STAY, retry_now),
+        Row("shown", "confirm", waits_for_supervisor, "restored.told"),
         Row("shown", "confirm", None, IDLE),
+        # as in the menu: 8 is 交易查询
+        Row("shown", "digit", partial(is_digit, "8"), "in_doubt.list"),
         Row("shown", "clear", None, IDLE),
         Row("shown", "tick", is_open_again, IDLE, say_open),
         Row("shown", "reversed", None, "last.shown", keep_transaction),

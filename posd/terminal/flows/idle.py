@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from devices import columns as grid
 from posd.core.events import TransactionEnded
-from posd.terminal.exchange import BLOCKED, keep_transaction
+from posd.terminal.cases import waits_for_a_person
+from posd.terminal.exchange import BLOCKED, UNDECIDED, keep_transaction
 from posd.terminal.fields import add_amount_digit, say_unreadable, take_card
+from posd.terminal.flows.restored import is_restored
 from posd.terminal.flows.sign_in import start_sign_in
 from posd.terminal.machine import STAY, Flow, Row, Step
 from posd.terminal.screens import Screen
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
 
 NOTICE_SECONDS: Final = 5.0
+LAST: Final = "last.shown"
 _STATUS_COLUMNS: Final = 16
 
 
@@ -43,8 +46,33 @@ def show_unseen(dialogue: Dialogue, _event: object) -> None:
     dialogue.form.old_slips = True
 
 
-def has_fault_slip(dialogue: Dialogue, event: TransactionEnded) -> bool:
+def has_slip(dialogue: Dialogue, event: TransactionEnded) -> bool:
     return bool(dialogue.ledger.print_jobs.waiting(event.transaction))
+
+
+def is_worth_telling(dialogue: Dialogue, transaction: int) -> bool:
+    """Has it a slip that waits, or an end that no clerk has seen?"""
+    record = dialogue.ledger.transactions.get(transaction)
+    if record.state in UNDECIDED:
+        return bool(dialogue.ledger.print_jobs.waiting(transaction))
+    return not record.acknowledged
+
+
+def something_was_missed(dialogue: Dialogue, _event: object) -> bool:
+    """Was something reported while the clerk was elsewhere?"""
+    return any(is_worth_telling(dialogue, each) for each in dialogue.missed)
+
+
+def show_missed(dialogue: Dialogue, _event: object) -> None:
+    """The oldest; what has been seen in the meantime is forgotten."""
+    missed = [each for each in dialogue.missed if is_worth_telling(dialogue, each)]
+    dialogue.form.transaction, *dialogue.missed = missed
+
+
+def look_for_missed(dialogue: Dialogue) -> None:
+    """At once, or when the answer that still stands on idle has gone."""
+    if not dialogue.notice and something_was_missed(dialogue, None):
+        dialogue.next()
 
 
 def some_slip_is_kept(dialogue: Dialogue, _event: object) -> bool:
@@ -83,6 +111,9 @@ def status_words(dialogue: Dialogue) -> list[str]:
         words.append(dialogue.text("status.link"))
     if terminal.test_host or terminal.software_pin:
         words.append(dialogue.text("status.test"))
+    waiting = waits_for_a_person(dialogue.ledger)
+    if waiting:
+        words.append(dialogue.text("status.in_doubt", count=waiting))
     count = dialogue.ledger.transactions.unsettled_count()
     if count:
         words.append(dialogue.text("status.unsettled", count=count))
@@ -108,9 +139,10 @@ def _columns(dialogue: Dialogue) -> int:
 
 FLOW = Flow(
     "idle",
-    (Step("ready", screen, notice_seconds, help="idle"),),
+    (Step("ready", screen, notice_seconds, opens=look_for_missed, help="idle"),),
     (
-        Row("ready", "power_up", is_unseen, "last.shown", show_unseen),
+        Row("ready", "power_up", is_restored, "restored.told"),
+        Row("ready", "power_up", is_unseen, LAST, show_unseen),
         Row("ready", "digit", is_closed, BLOCKED, keep_closed),
         Row("ready", "digit", None, "sale.amount", add_amount_digit),
         Row("ready", "card", is_closed, BLOCKED, keep_closed),
@@ -122,13 +154,18 @@ FLOW = Flow(
         Row("ready", "down", None, "menu.main"),
         Row("ready", "cancel", None, STAY),
         Row("ready", "clear", None, STAY),
+        Row("ready", "next", something_was_missed, LAST, show_missed),
+        Row("ready", "timeout", something_was_missed, LAST, show_missed),
         Row("ready", "timeout", None, STAY),
         Row("ready", "printer_ready", some_slip_is_kept, "kept.offer"),
         # what ends while nobody is at the terminal is shown, and its slip is offered
-        Row("ready", "approved", None, "last.shown", keep_transaction),
-        Row("ready", "reversed", None, "last.shown", keep_transaction),
-        # every failed try reports it again: the last row says so, and a fault slip is worth a screen
-        Row("ready", "reversal_pending", has_fault_slip, "last.shown", keep_transaction),
-        Row("ready", "unresolved", None, "last.shown", keep_transaction),
+        Row("ready", "approved", None, LAST, keep_transaction),
+        Row("ready", "declined", None, LAST, keep_transaction),
+        Row("ready", "reversed", None, LAST, keep_transaction),
+        Row("ready", "no_answer", None, LAST, keep_transaction),
+        Row("ready", "unresolved", None, LAST, keep_transaction),
+        # every failed try reports it again: the last row says so, and a slip is worth a screen
+        Row("ready", "reversal_pending", has_slip, LAST, keep_transaction),
+        Row("ready", "pending", has_slip, LAST, keep_transaction),
     ),
 )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from posd.ledger.records import IN_DOUBT
+from posd.core.events import Outcome
+from posd.ledger.records import State
 from posd.terminal.exchange import (
     SLIPS,
     acknowledge,
+    in_progress_text,
     is_ours,
+    is_over,
     response_text,
     shown_record,
     some_slip_waits,
@@ -20,13 +23,15 @@ from posd.texts import amount_text
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
 
-ENDED: Final = ("reversed", "unresolved", "reversal_pending", "approved")
+REPORTS: Final = tuple(outcome.value for outcome in Outcome)
 
 
 def screen(dialogue: Dialogue) -> Screen:
     record = shown_record(dialogue)
     body = [dialogue.text(f"line.last_{record.state}")]
-    if record.response_code and record.state == "declined":
+    if record.state is State.PENDING:
+        body = [in_progress_text(dialogue, record)]
+    elif record.response_code and record.state is State.DECLINED:
         body.append(response_text(dialogue, record))
     else:
         body.append(dialogue.text(f"line.kind_{record.kind}", voucher=record.stan))
@@ -36,10 +41,6 @@ def screen(dialogue: Dialogue) -> Screen:
         tuple(body),
         dialogue.text("hint.confirm_print" if prints else "hint.confirm"),
     )
-
-
-def is_over(dialogue: Dialogue, _event: object) -> bool:
-    return shown_record(dialogue).state not in IN_DOUBT
 
 
 FLOW = Flow(
@@ -54,6 +55,6 @@ FLOW = Flow(
         Row("shown", "cancel", None, IDLE),
         Row("shown", "clear", None, IDLE),
         # the screen reads the ledger: it says what is so now
-        *(Row("shown", event, is_ours, STAY) for event in ENDED),
+        *(Row("shown", event, is_ours, STAY) for event in REPORTS),
     ),
 )

@@ -17,8 +17,10 @@ MENUS: Final[dict[str, tuple[Item, ...]]] = {
     "main": (
         Item("1", "menu.void", "void.password"),
         Item("6", "menu.print", "print"),
+        Item("8", "menu.query", "query"),
         Item("9", "menu.manage", "manage"),
     ),
+    "query": (Item("5", "menu.in_doubt", "in_doubt.list"),),
     "print": (Item("7", "menu.kept_slips", "kept.offer"),),
     "manage": (
         Item("1", "menu.sign_in", "sign_in.waiting", start_sign_in),

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from posd import receipts
 from posd.core.events import KeyPressed, PrintEnded
-from posd.ledger.records import State
-from posd.terminal.exchange import shown_record
+from posd.terminal.exchange import is_over, shown_record
 from posd.terminal.machine import (
     IDLE,
     STAY,
@@ -59,7 +58,7 @@ def finish(dialogue: Dialogue, _event: object) -> None:
     done = [*form.printed, *(job.id for job in form.jobs)]
     with ledger.commit("slips_done"):
         ledger.print_jobs.done(*done)
-        if form.transaction is not None and _is_over(dialogue):
+        if form.transaction is not None and is_over(dialogue, None):
             ledger.transactions.acknowledge(form.transaction)
     for job in form.jobs:
         dialogue.never_printed.pop(job.id, None)
@@ -70,11 +69,6 @@ def finish(dialogue: Dialogue, _event: object) -> None:
 def finish_last(dialogue: Dialogue, event: PrintEnded) -> None:
     take_printed(dialogue, event)
     finish(dialogue, event)
-
-
-def _is_over(dialogue: Dialogue) -> bool:
-    """Is there an outcome to acknowledge? A fault slip is printed while there is none yet."""
-    return shown_record(dialogue).state is not State.REVERSING
 
 
 def note_trouble(dialogue: Dialogue, event: PrintEnded) -> None:

@@ -5,13 +5,12 @@ Part of the void: clerks cancel by the number on the customer's slip, whatever l
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from posd.core.events import KeyPressed
 from posd.ledger.records import OrderRecord, OrderState
-from posd.terminal.choices import Item, choice
-from posd.terminal.machine import IDLE, STAY, Part, Row, Step
+from posd.terminal.choices import reason_choice
+from posd.terminal.machine import IDLE, Part, Row, Step
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
 
@@ -22,17 +21,9 @@ REASONS: Final = ("1", "2", "3", "4", "5")
 """Digits of the reasons; their words are `menu.reason_<digit>`, and the ledger keeps the digit."""
 
 
-def reason_choice(step: str) -> Part:
-    """Asks why; the event "next" follows in the same step."""
-    items = (
-        Item(digit, f"menu.reason_{digit}", STAY, partial(take_reason, digit)) for digit in REASONS
-    )
-    return choice(step, "title.reason", tuple(items), help="reason")
-
-
-def take_reason(digit: str, dialogue: Dialogue, _event: object) -> None:
-    dialogue.form.reason = digit
-    dialogue.next()
+def ask_reason(step: str) -> Part:
+    """Why an order is dropped or a sale voided."""
+    return reason_choice(step, "title.reason", {digit: f"menu.reason_{digit}" for digit in REASONS})
 
 
 def order_of(dialogue: Dialogue) -> OrderRecord | None:
@@ -100,7 +91,7 @@ def cancel_order(dialogue: Dialogue, reason: str, supervisor: str = "") -> None:
     dialogue.say("say.order_cancelled", voucher=form.order_number)
 
 
-_REASONS = reason_choice("order_reason")
+_REASONS = ask_reason("order_reason")
 UNPAID_ORDER = Part(
     (Step("order", screen, help="order"), *_REASONS.steps),
     (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 from posd.core.events import CardSwiped, KeyPressed, PinEntered
 from posd.ledger.ledger import moment
@@ -17,9 +18,9 @@ from posd.terminal.fields import (
 )
 from posd.terminal.flows.unpaid_order import (
     UNPAID_ORDER,
+    ask_reason,
     names_unpaid_order,
     order_of,
-    reason_choice,
     take_order,
 )
 from posd.terminal.machine import STAY, Part, Row, Step, assemble
@@ -29,6 +30,10 @@ from protocol.transactions import SALE
 
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
+
+
+_LEAP_YEAR: Final = 2000
+_DAYS: Final = 366
 
 
 def title(dialogue: Dialogue) -> str:
@@ -86,9 +91,33 @@ def _refusal_of_state(dialogue: Dialogue, original: TransactionRecord) -> str:
         return "say.void_refunded"
     if original.batch != dialogue.ledger.counters.open_batch:
         return "say.void_settled"
+    if is_earlier(settlement_date(dialogue, original), dialogue.money.host_date):
+        return "say.void_other_day"
     if dialogue.ledger.transactions.locked_by(original.id) is not None:
         return "say.void_locked"
     return ""
+
+
+def settlement_date(dialogue: Dialogue, original: TransactionRecord) -> str:
+    """MMDD under which the host booked it: element 15 of its answer, else 13, else as it was sent."""
+    settled = original.answer.get(15)
+    if isinstance(settled, str):
+        return settled
+    return original.host_date or dialogue.ledger.transactions.sent_date(original.id)
+
+
+def is_earlier(date: str, today: str) -> bool:
+    """Is one MMDD before another, across the turn of the year too? A date that is none is not.
+
+    Later is not earlier: between its settlement and midnight a host books under tomorrow's date.
+    """
+    days = []
+    for text in (date, today):
+        try:
+            days.append(datetime.strptime(f"{_LEAP_YEAR}{text}", "%Y%m%d").timetuple().tm_yday)
+        except ValueError:
+            return False
+    return 0 < (days[1] - days[0]) % _DAYS < _DAYS // 2
 
 
 def is_refused(dialogue: Dialogue, _event: KeyPressed) -> bool:
@@ -208,7 +237,7 @@ FLOW = assemble(
     "void",
     supervisor_password("voucher"),
     VOUCHER,
-    reason_choice("reason"),
+    ask_reason("reason"),
     CARD,
     exchange(title, "void", "voucher", forget_original),
     UNPAID_ORDER,

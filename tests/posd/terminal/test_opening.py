@@ -100,7 +100,7 @@ def test_idle_shows_trouble_with_the_line(clerk: Clerk) -> None:
 def test_the_menu_is_chosen_from_with_arrows_or_digits(clerk: Clerk) -> None:
     clerk.press("确认")
     assert clerk.dialogue.state == "menu.main"
-    clerk.press("▼ ▼ 确认")
+    clerk.press("▼ ▼ ▼ 确认")
     assert clerk.state == "menu.manage"
     clerk.press("8")
     assert clerk.state == "menu.version"

@@ -12,14 +12,19 @@ import posd
 from devices import columns as grid
 from posd.core.events import Phase
 from posd.ledger.records import State
+from posd.money.kinds import KINDS
 from posd.money.money import Refusal
 from posd.terminal.flows import FLOWS
+from posd.terminal.flows.in_doubt import REASONS as GIVING_UP
 from posd.terminal.flows.menu import MENUS
 from posd.terminal.flows.unpaid_order import REASONS
+from posd.terminal.story import REVERSAL_REASONS, STEPS
 from posd.texts import LANGUAGES, ROOM, amount_text, catalogue
 from posd.texts.errors import ErrorCode
+from protocol.transactions import Doubt
 
 COLUMNS = 16
+NOTICE = Doubt.NOTICE
 LONGEST = {
     "amount": "99999999.99",
     "limit": "9999999999.99",
@@ -34,16 +39,24 @@ LONGEST = {
     "seconds": "86400",
     "time": "1440:00",
     "hotline": "9" * 40,
+    "word": "send",
+    "words": "机构确认已扣款",
+    "age": "99mo",
 }
 """Each placeholder with the longest value that it is ever filled with."""
 
 FEW_VALUES = {
     "kind": "(sale|void)",
-    "name": "(not_sent|reversed|unresolved)",
+    "name": "(not_sent|reversed|unresolved|no_answer)",
     "menu": f"({'|'.join(MENUS)})",
     "role": "(supervisor|cashier)",
     "digit": f"[{''.join(REASONS)}]",
     "reason": f"({'|'.join((*Refusal, 'no_printer'))})",
+    "known": f"({'|'.join(REVERSAL_REASONS)})",
+    "step.what": f"({'|'.join(STEPS)})",
+    "unit": "(minute|hour|day|month)",
+    "case.word": "(reversing|pending|unresolved|closed)",
+    "record.kind": f"({'|'.join(KINDS)})",
 }
 """Placeholders in names of texts that code puts together, with all their values."""
 
@@ -81,6 +94,28 @@ def test_every_state_of_a_transaction_can_be_told(language: str, state: State) -
     texts = catalogue(language)
     assert texts.has(f"title.outcome_{state}")
     assert texts.has(f"line.last_{state}")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_step_of_a_story_has_words(language: str) -> None:
+    texts = catalogue(language)
+    assert all(texts.has(f"story.step_{what}") for what in STEPS)
+    assert all(texts.has(f"story.because_{reason}") for reason in REVERSAL_REASONS)
+    assert all(texts.has(f"menu.verdict_{digit}") for digit in GIVING_UP)
+
+
+def test_every_step_that_the_money_core_notes_has_words() -> None:
+    noted = set()
+    for path in (Path(posd.__file__).parent / "money").glob("*.py"):
+        calls = re.findall(r"\.note\(\s*\w+(?:\.id)?,\s*\"(\w+)\"", path.read_text("utf-8"))
+        noted.update(calls)
+    assert len(noted) > 5
+    assert noted <= STEPS
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.row.doubt is NOTICE])
+def test_every_notice_says_not_to_do_it_again(kind: str) -> None:
+    assert catalogue("zh_CN").has(f"result.in_progress_{kind}")
 
 
 @pytest.mark.parametrize("refusal", Refusal)
