@@ -16,7 +16,7 @@ from posd.ledger.records import State
 from posd.testing.simulation.chance import Chance
 from posd.testing.simulation.life import Life
 
-GOOD_CARDS: Final = ("nopin", "good", "second", "long", "visa")
+GOOD_CARDS: Final = ("nopin", "nopin", "nopin", "good", "second", "long", "visa")
 BAD_CARDS: Final = ("expired", "poor", "lost", "stolen")
 SMALL_AMOUNTS: Final = tuple(
     series * 100 + digits
@@ -197,9 +197,14 @@ class Clerk:
             record for record in ledger.transactions.in_states(State.APPROVED)
             if record.kind == "sale"
         ]  # fmt: skip
+        typed = self._life().core.dialogue.form.number
+        if typed and chance.happens(0.8):  # it was refused
+            return self._either((3, Key.CANCEL), (1, Key.CLEAR), (1, Key.CONFIRM))
+        if not paid:
+            return self._either((4, Key.CANCEL), (1, Key.CONFIRM))
         if chance.happens(0.15):
             return self._type("", Key.CONFIRM)
-        if paid and not chance.happens(0.15):
+        if not chance.happens(0.15):
             return self._type(chance.one(paid).stan, Key.CONFIRM)
         return self._type(str(chance.whole(1, 130)), Key.CONFIRM)
 
@@ -216,6 +221,9 @@ class Clerk:
 
     def _choose(self) -> float:
         return self._type(self._chance.one("1239"))
+
+    def _trouble(self) -> float:
+        return self._either((2, Key.CONFIRM), (2, Key.CANCEL), (2, None))
 
     def _locked(self) -> float:
         return self._either((3, Key.CANCEL), (1, None))
@@ -243,7 +251,7 @@ _STEPS: Final[Mapping[str, Callable[[Clerk], float]]] = {
     "order": Clerk._confirm,
     "duplicate": Clerk._confirm,
     "tear": Clerk._confirm,
-    "trouble": Clerk._confirm,
+    "trouble": Clerk._trouble,
     "pending": Clerk._confirm,
     "unresolved": Clerk._confirm,
     "failed": Clerk._confirm,

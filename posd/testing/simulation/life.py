@@ -57,15 +57,11 @@ class Life:
     random_bytes: of this life alone.
     """
 
-    def __init__(
-        self, surroundings: Surroundings, random_bytes: Randomness
-    ) -> None:
+    def __init__(self, surroundings: Surroundings, random_bytes: Randomness) -> None:
         self._alive = True
         self._surroundings = surroundings
         world, keys, cuts = surroundings.world, surroundings.keys, surroundings.cuts
-        self.ledger = Ledger.open(
-            surroundings.ledger_file, keys, world, random_bytes, cuts.commit
-        )
+        self.ledger = Ledger.open(surroundings.ledger_file, keys, world, random_bytes, cuts.commit)
         self._entry = SecretPrompt(
             self.report, check_inline(keys.device, keys.password_cost), mask=lambda _open: None
         )
@@ -108,6 +104,25 @@ class Life:
     def ask(self, call: Callable[[], Any]) -> None:
         """Let the core do this in an event of its own, as soon as time goes on."""
         self.core.timers.after(0.0, call)
+
+    def transactions_made(self) -> int:
+        """How many the ledger holds."""
+        (row,) = self.ledger._database.all("SELECT count(*) FROM transactions")
+        return int(row[0])
+
+    def in_doubt(self) -> list[str]:
+        """Kind and state of what is open, reversing or pending, oldest first."""
+        rows = self.ledger._database.all(
+            """SELECT kind, state FROM transactions
+               WHERE state IN ('open', 'reversing', 'pending') ORDER BY id"""
+        )
+        return [f"{row[0]} {row[1]}" for row in rows]
+
+    def roll_back(self) -> None:
+        """What a commit has not finished is gone, as it is after a power cut."""
+        connection = self.ledger._database._connection
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
     def end(self) -> None:
         """Nothing of this life happens any more; what is committed is all that stays."""

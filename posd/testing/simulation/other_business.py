@@ -28,14 +28,19 @@ _ORDINARY: Final = 400  # fen: from here on amounts choose no outcome at the tes
 
 
 class OtherBusiness:
-    """note: told what is asked for, for the history."""
+    """note: told what is asked for, for the history. reversal_tries: the terminal's setting."""
 
     def __init__(
-        self, chance: Chance, life: Callable[[], Life], note: Callable[[str], None]
+        self,
+        chance: Chance,
+        life: Callable[[], Life],
+        note: Callable[[str], None],
+        reversal_tries: int,
     ) -> None:
         self._chance = chance
         self._life = life
         self._note = note
+        self._reversal_tries = reversal_tries
 
     def request(self) -> None:
         """Ask for something that has no keys yet; a refusal is an answer too."""
@@ -66,7 +71,7 @@ class OtherBusiness:
         life, chance = self._life(), self._chance
         spent = [
             record for record in life.ledger.transactions.in_states(State.REVERSING)
-            if record.reversal_tries >= life.core.money._desk.configuration.money.reversal_tries
+            if record.reversal_tries >= self._reversal_tries
         ]  # fmt: skip
         open_cases = life.ledger.transactions.in_states(State.UNRESOLVED)
         if spent and chance.happens(0.3):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from posd.acquirer.outcomes import Fault, Order, Outcome
+from posd.core.events import Key
 from posd.testing.simulation.chance import Chance
 from posd.testing.simulation.cuts import LABELS, Where
 from posd.testing.simulation.network import Mishap, Trouble
@@ -67,8 +68,7 @@ class Troublemaker:
         self._order("sale", Outcome(partial=self._chance.whole(1, 500)))
 
     def _order(self, kind: str, outcome: Outcome, times: int = 1) -> None:
-        self._day.note(f"host: {outcome.label} to next {times} {kind}")
-        self._day.acquirer.order(Order(kind, outcome, times))
+        self._day.order(Order(kind, outcome, times))
 
     def _cut_at(self) -> int | None:
         return self._chance.one((None, 0, 1, 2, 15, 40, 80))
@@ -78,7 +78,6 @@ class Troublemaker:
         self._day.forget_session()
 
     def _acquirer_crash(self) -> None:
-        self._day.note("the acquirer will crash between commit and answer")
         self._day.crash_acquirer_at_next_request()
 
     def _other_batch(self) -> None:
@@ -96,8 +95,7 @@ class Troublemaker:
             chance.between(0.0, 0.99),
             chance.weighted(((5, chance.between(0.1, 30.0)), (5, chance.between(30.0, 600.0)))),
         )
-        self._day.note(f"line: {trouble.mishap} to next {trouble.mti or 'message'}")
-        self._day.network.expect(trouble)
+        self._day.expect(trouble)
 
     def _link_down(self) -> None:
         seconds = self._chance.weighted(
@@ -152,10 +150,10 @@ class Troublemaker:
     def _midnight(self) -> None:
         self._day.jump_to_midnight(self._chance.between(-90.0, 5.0))
 
-    def _duplicate_swipes(self) -> None:
+    def _any_keys(self) -> None:
         """Somebody leans on the keypad."""
         for _ in range(self._chance.whole(2, 12)):
-            self._day.any_key()
+            self._day.press(self._chance.one(tuple(Key)))
 
 
 _KINDS: Final[tuple[tuple[float, Callable[[Troublemaker], None]], ...]] = (
@@ -177,5 +175,5 @@ _KINDS: Final[tuple[tuple[float, Callable[[Troublemaker], None]], ...]] = (
     (2, Troublemaker._unplugged),
     (2, Troublemaker._clock_step),
     (1, Troublemaker._midnight),
-    (2, Troublemaker._duplicate_swipes),
+    (2, Troublemaker._any_keys),
 )

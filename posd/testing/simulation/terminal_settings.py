@@ -1,0 +1,54 @@
+"""The configuration of a simulated terminal: the usual one, and now and then another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from posd.settings import (
+    CardReaderSettings,
+    Configuration,
+    DeviceSettings,
+    DialectSettings,
+    DisplaySettings,
+    HostSettings,
+    KeypadSettings,
+    MoneySettings,
+    PrinterSettings,
+    TerminalSettings,
+    VoidSettings,
+)
+from posd.testing.simulation.chance import Chance
+from posd.testing.simulation.host import MERCHANT_ID, TERMINAL_ID
+
+
+def draw(chance: Chance, directory: Path) -> Configuration:
+    """A configuration with its state below the directory."""
+    answer = chance.one((60.0, 60.0, 20.0, 8.0))
+    return Configuration(
+        terminal=TerminalSettings(
+            terminal_id=TERMINAL_ID,
+            merchant_id=MERCHANT_ID,
+            merchant_name="测试商户",
+            hotline="95516",
+            state_directory=directory,
+            software_pin=True,
+            test_host=True,
+            language=chance.one(("zh_CN", "zh_CN", "en")),
+        ),
+        host=HostSettings(
+            address="127.0.0.1", port=1, answer_seconds=answer, reversal_answer_seconds=answer
+        ),
+        dialect=DialectSettings(partial_approval=chance.one(("0", "0", "1"))),
+        money=MoneySettings(reversal_tries=chance.one((3, 3, 1)), free_space_bytes=0),
+        void=VoidSettings(
+            ask_card=chance.happens(0.8),
+            ask_pin=chance.happens(0.2),
+            ask_reason=chance.happens(0.2),
+        ),
+        devices=DeviceSettings(
+            keypad=KeypadSettings(port="/dev/null"),
+            display=DisplaySettings(port="/dev/null"),
+            printer=PrinterSettings(port="/dev/null"),
+            card_reader=CardReaderSettings(port="/dev/null"),
+        ),
+    )

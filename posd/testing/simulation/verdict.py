@@ -1,0 +1,86 @@
+"""The end of a day: both ledgers, the traffic, the screens and the paper, judged and summed up."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from posd.testing.checker import Report, check
+from posd.testing.checks.evidence import Expectations, Violation
+from posd.testing.simulation.life import Surroundings
+
+
+@dataclass(frozen=True)
+class DayReport:
+    """What became of one seed. faults: what came true, by kind. cuts: what the ledger held at a cut.
+
+    digest: of traffic, screens, slips and both ledgers. seconds: of virtual time. history: when
+    something is wrong.
+    """
+
+    seed: int
+    digest: str
+    checked: Report
+    violations: tuple[Violation, ...]
+    faults: Counter[str]
+    cuts: Counter[str]
+    kinds: Counter[str]
+    lives: int
+    seconds: float
+    history: tuple[str, ...]
+    effort: float = 0.0  # s of processor time: the only thing here that differs from run to run
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the checker says, the paper's violations, and what a digest is made of."""
+
+    checked: Report
+    paper: tuple[Violation, ...]
+    kinds: Counter[str]
+    digest: str
+
+
+def judge(surroundings: Surroundings, host: sqlite3.Connection, expected: Expectations) -> Verdict:
+    """Judge a terminal that has ended. Raises sqlite3.Error, OracleMissingError."""
+    raw = surroundings.ledger_file.read_bytes()
+    with closing(sqlite3.connect(surroundings.ledger_file)) as terminal:
+        checked = check(terminal, host, surroundings.captured, raw=raw, expected=expected)
+        kinds = terminal.execute("SELECT kind, count(*) FROM transactions GROUP BY kind")
+        return Verdict(
+            checked,
+            tuple(_paper(surroundings, terminal)),
+            Counter(dict(kinds)),
+            _digest(surroundings, terminal, host),
+        )
+
+
+def _paper(surroundings: Surroundings, terminal: sqlite3.Connection) -> Iterator[Violation]:
+    """M6: whatever was printed is in the ledger, also after a power cut."""
+    stored = {job for (job,) in terminal.execute("SELECT id FROM print_jobs")}
+    for job, _ in surroundings.printed:
+        if job not in stored:
+            yield Violation("M6", "a slip was printed that is not in the ledger", f"job {job}")
+
+
+def _digest(
+    surroundings: Surroundings, terminal: sqlite3.Connection, host: sqlite3.Connection
+) -> str:
+    digest = hashlib.sha256()
+    for one in surroundings.captured:
+        digest.update(f"{one.time!r} {one.word} ".encode() + one.data)
+    witness = surroundings.witness
+    digest.update(repr(witness.screens).encode())
+    digest.update(repr(witness.slips).encode())
+    for connection in (terminal, host):
+        tables = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        ).fetchall()
+        for (table,) in tables:
+            for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - names of tables
+                digest.update(repr(tuple(row)).encode())
+    return digest.hexdigest()
