@@ -1,0 +1,1 @@
+"""The shipped process under fire: `python -m posd.testing.torture`."""
