@@ -16,7 +16,7 @@ import structlog
 
 from posd import log
 from posd.core.core import Core
-from posd.core.events import Event
+from posd.core.events import DeviceChanged, Event
 from posd.core.ports import Ports
 from posd.edges import Devices, LoopTimers, SystemClock, system_random
 from posd.host.connection import HostConnection
@@ -143,6 +143,7 @@ class _Terminal:
     ) -> None:
         self._configuration = configuration
         self._exit_code: int | None = None
+        self._absent: set[str] = set()
         self._over = asyncio.Event()
         self._manager = ServiceManager(os.environ)
         self._host = HostConnection(
@@ -185,8 +186,7 @@ class _Terminal:
             self._core.start()
             self._look_after_core()
             if self._exit_code is None:
-                plain = ", plain TCP to the host" if self._configuration.host.plaintext else ""
-                self._manager.ready(f"running{plain}")
+                self._manager.ready(self._status())
                 seconds = round(loop.time() - started, 3)
                 _log.info("ready", seconds=seconds, tls=self._configuration.host.tls)
                 self._feed_watchdog()
@@ -206,12 +206,26 @@ class _Terminal:
         """Every event of every edge comes through here; none after the end."""
         if self._exit_code is not None:
             return
+        if isinstance(event, DeviceChanged):
+            self._note_device(event)
         try:
             self._core.handle(event)
         except Exception as error:  # noqa: BLE001 - the core catches its own: this is beyond repair
             _log.critical("core_failed", event_kind=type(event).__name__, exc_info=error)
             self._finish(FAILED)
         self._look_after_core()
+
+    def _note_device(self, event: DeviceChanged) -> None:
+        """A clerk reads on the screen what is missing; a technician, also without a screen, here."""
+        before = set(self._absent)
+        (self._absent.discard if event.present else self._absent.add)(event.role)
+        if self._absent != before:
+            self._manager.status(self._status())
+
+    def _status(self) -> str:
+        plain = ", plain TCP to the host" if self._configuration.host.plaintext else ""
+        absent = f", absent: {', '.join(sorted(self._absent))}" if self._absent else ""
+        return f"running{plain}{absent}"
 
     def _look_after_core(self) -> None:
         if self._core.halted is not None:

@@ -15,6 +15,7 @@ from devices import keypad
 from devices.simulated.card_reader import Garble, SimulatedCardReader
 from devices.simulated.display import SimulatedDisplay
 from devices.simulated.keypad import SimulatedKeypad
+from devices.simulated.pseudo_terminal import PseudoTerminal
 from devices.simulated.printer import SimulatedPrinter
 from devices.slip import cut_row
 from posd.acquirer.server import AcquirerServer
@@ -57,6 +58,12 @@ class Counter:
             on_line=self._printed,
             bytes_per_second=printer_bytes_per_second,
         )
+        self.by_role: dict[str, PseudoTerminal] = {
+            "keypad": self.keypad,
+            "display": self.display,
+            "printer": self.printer,
+            "card_reader": self.card_reader,
+        }
         self._cut = cut_row(self.printer.mechanism.columns)
 
     def power_cut(self) -> None:
@@ -65,8 +72,20 @@ class Counter:
         self.printer.power_cycle()
         self._lines.append(None)
 
+    def plug(self, role: str, *, plugged: bool) -> None:
+        """Pull out this device of the configuration, or put it back."""
+        device = self.by_role[role]
+        if plugged:
+            device.replug()
+            return
+        device.unplug()
+        if role == "display":
+            self._shown.append(())
+        elif role == "printer":
+            self._lines.append(None)  # what has come out of the slip is all there is of it
+
     def close(self) -> None:
-        for device in (self.keypad, self.card_reader, self.display, self.printer):
+        for device in self.by_role.values():
             device.close()
 
     def drain(self) -> None:

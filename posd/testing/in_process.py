@@ -33,7 +33,7 @@ from posd.testing.world import World
 from protocol import Track
 
 PASSWORD_COST: Final = 2  # scrypt's N: a thousand clerks type passwords in a second
-_ALWAYS_THERE: Final = ("keypad", "display", "card_reader")
+_WITHOUT_PAPER: Final = ("keypad", "display", "card_reader")
 
 
 class InProcessStage:
@@ -46,6 +46,8 @@ class InProcessStage:
         self._random = Random(seed)  # noqa: S311
         self.installation = Installation(directory, self.random_bytes)
         self.printer = VirtualPrinter(self.world, self.witness)
+        self.display = VirtualDisplay(self.witness)
+        self.unplugged: set[str] = set()
         self.terminal: Terminal | None = None
         self._host: tuple[WatchedAcquirer, VirtualLink] | None = None
         self._ledger_file = self.installation.state_directory / "ledger.db"
@@ -82,17 +84,21 @@ class InProcessStage:
         self.terminal = None
         self._acquirer()[1].power_cut()
         self.printer.power_cut()
-        self.witness.show(())
+        self.display.power_cut()
 
     # --- the clerk --------------------------------------------------------------------------------
 
     def press(self, key: Key) -> None:
-        self._running().press(key)
+        running = self._running()
+        if "keypad" not in self.unplugged:
+            running.press(key)
         self._happen()
 
     def swipe(self, card: str, fault: str) -> None:
         track = BY_NAME[card].track2.reveal()
-        self._running().swipe(f";{_spoiled(track, fault)}\r\n".encode("ascii"))
+        running = self._running()
+        if "card_reader" not in self.unplugged:
+            running.swipe(f";{_spoiled(track, fault)}\r\n".encode("ascii"))
         self._happen()
 
     def paper_out(self, lines: int) -> None:
@@ -101,11 +107,19 @@ class InProcessStage:
     def load_paper(self) -> None:
         self.printer.load_paper()
 
-    def unplug_printer(self) -> None:
-        self.printer.unplug()
-
-    def replug_printer(self) -> None:
-        self.printer.replug()
+    def plug(self, role: str, *, plugged: bool) -> None:
+        if plugged:
+            self.unplugged.discard(role)
+        else:
+            self.unplugged.add(role)
+        if role == "printer":
+            self.printer.replug() if plugged else self.printer.unplug()
+            return
+        if role == "display":
+            self.display.replug() if plugged else self.display.unplug()
+        if self.terminal is not None:
+            self.terminal.report(DeviceChanged(role, plugged))
+        self._happen()
 
     # --- the host ---------------------------------------------------------------------------------
 
@@ -189,7 +203,7 @@ class Terminal:
             self.report, check_inline(keys.device, PASSWORD_COST), mask=lambda _open: None
         )
         ports = Ports(
-            display=VirtualDisplay(stage.witness),
+            display=stage.display,
             printer=stage.printer,
             host=link.plug_in(self.report),
             timers=VirtualTimers(world, self.report),
@@ -199,8 +213,8 @@ class Terminal:
         )
         self.core = Core(configuration, self.ledger, ports, keys)
         self.core.start()
-        for role in _ALWAYS_THERE:
-            self.report(DeviceChanged(role, present=True))
+        for role in _WITHOUT_PAPER:
+            self.report(DeviceChanged(role, role not in stage.unplugged))
         stage.printer.power_up(self.report)
 
     def report(self, event: Event) -> None:

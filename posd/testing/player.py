@@ -75,14 +75,10 @@ class Player:
                 stage.link(up=up)
             case steps.PaperOut(lines=lines):
                 stage.paper_out(lines)
-            case steps.PrinterDoes(what=what):
-                self._act(
-                    {
-                        "load paper": stage.load_paper,
-                        "unplug": stage.unplug_printer,
-                        "replug": stage.replug_printer,
-                    }[what]
-                )
+            case steps.LoadPaper():
+                self._act(stage.load_paper)
+            case steps.Plug(role=role, plugged=plugged):
+                self._act(lambda: stage.plug(role, plugged=plugged))
             case steps.Wait(seconds=seconds):
                 stage.let_pass(seconds, lambda: False)
             case _:

@@ -25,6 +25,7 @@ from posd.testing.stage import StageError, TerminalDiedError, Witness
 from posd.testing.steps import SettingValue
 
 _POLL: Final = 0.005  # s
+_BLIND: Final = 0.2  # s between the keys of a clerk who sees nothing
 _NOTICE: Final = 1.0  # s that a screen may take to answer a key
 _QUIET: Final = 0.015  # s without a change between the keys of one line
 _REACTION: Final = 0.05  # s from a screen that was waited for to the next key: faster than anybody
@@ -56,6 +57,7 @@ class RealStage:
         self.process: subprocess.Popen[bytes] | None = None
         self._acquiring: Acquiring | None = None
         self._closed = False
+        self._log_begins = 0
         self._has_looked = True  # somebody waited for a screen since the last key
         self._loop = LoopThread()
         self._counter = self._loop.call(
@@ -83,6 +85,7 @@ class RealStage:
         root = str(Path(posd.__file__).parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         file = self.installation.configuration_file
+        self._log_begins = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own program and file
                 [sys.executable, "-c", _LAUNCHER, "-m", "posd", "run", "--config", str(file)],
@@ -93,7 +96,7 @@ class RealStage:
                 env={**os.environ, "PYTHONPATH": path},
             )
         # Keys that are pressed before the keypad is opened are lost, as on a real one.
-        self.let_pass(_READY, lambda: any(self.witness.screen))
+        self.let_pass(_READY, self._has_begun)
 
     def power_cut(self) -> None:
         if self.process is None:
@@ -123,11 +126,9 @@ class RealStage:
     def load_paper(self) -> None:
         self._loop.call(self._counter.printer.load_paper)
 
-    def unplug_printer(self) -> None:
-        self._loop.call(self._counter.printer.unplug)
-
-    def replug_printer(self) -> None:
-        self._loop.call(self._counter.printer.replug)
+    def plug(self, role: str, *, plugged: bool) -> None:
+        self._loop.call(lambda: self._counter.plug(role, plugged=plugged))
+        self._counter.drain()
 
     # --- the host ---------------------------------------------------------------------------------
 
@@ -207,7 +208,17 @@ class RealStage:
         self._has_looked = False
         before = len(self.witness.screens)
         self._loop.call(act)
-        self._let_pass(_NOTICE, lambda: len(self.witness.screens) > before)
+        notice = _NOTICE if self._counter.display.is_plugged else _BLIND
+        self._let_pass(notice, lambda: len(self.witness.screens) > before)
+
+    def _has_begun(self) -> bool:
+        """Is there a screen? Without a display: has the daemon looked for every device?"""
+        if self._counter.display.is_plugged:
+            return any(self.witness.screen)
+        with self.log_file.open("rb") as log:
+            log.seek(self._log_begins)
+            found = log.read()
+        return all(f'"role": "{role}"'.encode() in found for role in self._counter.by_role)
 
     def _settle(self, seconds: float) -> None:
         """Wait until the screen has not changed for so long."""

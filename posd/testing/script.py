@@ -32,6 +32,14 @@ KEYS: Final[dict[str, Key]] = {
 }
 """Every name and symbol of a key."""
 
+ROLES: Final = {
+    "keypad": "keypad",
+    "display": "display",
+    "printer": "printer",
+    "reader": "card_reader",
+}
+"""What scripts call the devices of the configuration."""
+
 SWIPE_FAULTS: Final = ("garbled", "half")
 
 _WITHIN: Final = re.compile(r"\s+within\s+(\d+(?:\.\d+)?)\s*s$")
@@ -149,7 +157,7 @@ def _check_order(found: Iterable[Step]) -> None:
         raise _PlaceError(last, "expected a `start` line")
 
 
-_BEFORE_START: Final = (steps.HostDoes, steps.HostLink, steps.PaperOut, steps.PrinterDoes)
+_BEFORE_START: Final = (steps.HostDoes, steps.HostLink, steps.PaperOut, steps.LoadPaper, steps.Plug)
 
 
 def _names_used(step: Step) -> list[str]:
@@ -297,9 +305,8 @@ def _host_does(line: int, match: re.Match[str]) -> Step:
     return steps.HostDoes(line, outcome, kind, int(match[2] or 1))
 
 
-def _printer(line: int, match: re.Match[str]) -> Step:
-    what = cast(Literal["load paper", "unplug", "replug"], match[1])
-    return steps.PrinterDoes(line, what)
+def _plug(line: int, match: re.Match[str]) -> Step:
+    return steps.Plug(line, ROLES[match[1]], plugged=match[2] == "replug")
 
 
 def _agree(line: int, match: re.Match[str]) -> Step:
@@ -357,7 +364,8 @@ FORMS: Final[tuple[_Form, ...]] = (
         r"printer paper out after (\d+) lines?",
         lambda line, match: steps.PaperOut(line, int(match[1])),
     ),
-    _form("printer load paper|unplug|replug", r"printer (load paper|unplug|replug)", _printer),
+    _form("printer load paper", r"printer load paper", lambda line, _: steps.LoadPaper(line)),
+    *(_form(f"{device} unplug|replug", rf"({device}) (unplug|replug)", _plug) for device in ROLES),
     _form(
         "power cut [while waiting]",
         r"power cut( while waiting)?",

@@ -137,9 +137,11 @@ class Stage(Protocol):
 
     def load_paper(self) -> None: ...
 
-    def unplug_printer(self) -> None: ...
+    def plug(self, role: str, *, plugged: bool) -> None:
+        """Pull out this device of the configuration, or put it back; also without power.
 
-    def replug_printer(self) -> None: ...
+        An unplugged display shows nothing; keys and cards on what is unplugged go nowhere.
+        """
 
     def let_pass(self, seconds: float, until: Callable[[], bool]) -> bool:
         """Let time pass until this is true, at most so many seconds of the stage's own clock.

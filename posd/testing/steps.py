@@ -156,9 +156,17 @@ class PaperOut:
 
 
 @dataclass(frozen=True, slots=True)
-class PrinterDoes:
+class LoadPaper:
     line: int
-    what: Literal["load paper", "unplug", "replug"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """A device is pulled out, or put back."""
+
+    line: int
+    role: str  # as in the configuration: keypad, display, printer, card_reader
+    plugged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +213,8 @@ Step = (
     | HostDoes
     | HostLink
     | PaperOut
-    | PrinterDoes
+    | LoadPaper
+    | Plug
     | PowerCut
     | PowerOn
     | Wait

@@ -37,13 +37,33 @@ class VirtualTimers:
 
 
 class VirtualDisplay:
-    """Whatever is shown goes to the witness."""
+    """Whatever is shown goes to the witness, and comes back after the display was unplugged."""
 
     def __init__(self, witness: Witness) -> None:
         self._witness = witness
+        self._plugged = True
+        self._rows: tuple[str, ...] = ()
+
+    # --- what the core asks for -------------------------------------------------------------------
 
     def show(self, picture: Picture) -> None:
-        self._witness.show(picture.rows)
+        self._rows = picture.rows
+        self._witness.show(self._rows if self._plugged else ())
+
+    # --- what people do to it ---------------------------------------------------------------------
+
+    def power_cut(self) -> None:
+        """The terminal shows nothing any more."""
+        self._rows = ()
+        self._witness.show(())
+
+    def unplug(self) -> None:
+        self._plugged = False
+        self._witness.show(())
+
+    def replug(self) -> None:
+        self._plugged = True
+        self._witness.show(self._rows)
 
 
 class VirtualPrinter:

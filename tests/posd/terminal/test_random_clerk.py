@@ -34,7 +34,9 @@ def move(clerk: Clerk, chance: random.Random) -> None:
             clerk.stage.link(up=chance.random() < 0.7)
         case 6:
             clerk.stage.paper_out(chance.randrange(30))
-            clerk.stage.load_paper() if chance.random() < 0.5 else clerk.stage.replug_printer()
+            clerk.stage.load_paper() if chance.random() < 0.5 else clerk.stage.plug(
+                "printer", plugged=True
+            )
         case 7:
             clerk.restart()
 

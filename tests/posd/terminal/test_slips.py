@@ -60,7 +60,7 @@ def test_a_slip_that_may_be_complete_comes_again_as_a_duplicate(clerk: Clerk) ->
 
 
 def test_cancel_leaves_the_slips_waiting_and_nothing_is_acknowledged(clerk: Clerk) -> None:
-    clerk.stage.unplug_printer()
+    clerk.stage.plug("printer", plugged=False)
     clerk.pay()
     clerk.wait_for("打印机未连接")
     assert "已保存" in clerk.press("取消")
@@ -69,10 +69,10 @@ def test_cancel_leaves_the_slips_waiting_and_nothing_is_acknowledged(clerk: Cler
 
 
 def test_slips_that_wait_are_offered_at_the_next_start_as_duplicates(clerk: Clerk) -> None:
-    clerk.stage.unplug_printer()
+    clerk.stage.plug("printer", plugged=False)
     clerk.pay()
     clerk.wait_for("打印机未连接")
-    clerk.stage.replug_printer()
+    clerk.stage.plug("printer", plugged=True)
     clerk.restart()
     assert "上笔 123.45 成功" in clerk.screen
     clerk.press("确认")
