@@ -123,7 +123,6 @@ class Notices:
 
     def _ended(self, identity: int, result: Result) -> None:
         if isinstance(result, Usable):
-            self._delay = self._money.backoff_first_seconds
             self._answered(identity, result.message)
         else:
             log.warning("notice.not_answered", transaction=identity, reason=result.reason)
@@ -131,6 +130,7 @@ class Notices:
         if record.state is not State.PENDING:
             self._sent.pop(identity, None)
             self._signed_in_for.pop(identity, None)
+            self._delay = self._money.backoff_first_seconds
         elif not isinstance(result, NotConnected) and self._spent(record):
             self.give_up(identity, "the tries are spent")
 

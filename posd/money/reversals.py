@@ -111,7 +111,6 @@ class Reversals:
 
     def _ended(self, identity: int, result: Result) -> None:
         if isinstance(result, Usable):
-            self._delay = self._money.backoff_first_seconds
             self._answered(identity, result.message)
         else:
             reason = result.reason
@@ -119,6 +118,8 @@ class Reversals:
         record = self._desk.ledger.transactions.get(identity)
         if record.state is State.REVERSING:
             self._tell_once(record)
+        else:
+            self._delay = self._money.backoff_first_seconds
 
     def _answered(self, identity: int, answer: Message) -> None:
         desk = self._desk

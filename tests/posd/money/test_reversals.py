@@ -113,6 +113,17 @@ def test_a_refused_reversal_is_tried_again(counter: Counter) -> None:
     assert (record.state, record.reversal_tries) == (State.REVERSED, 3)
 
 
+def test_a_host_that_refuses_again_and_again_is_asked_less_and_less(counter: Counter) -> None:
+    counter.order_at_host("sale", Fault.NO_ANSWER)
+    counter.order_at_host("reversal", "96", times=99)
+    counter.sale(12345)
+    counter.let_pass(3600)
+    assert counter.newest().reversal_tries < 20
+    counter.acquirer._orders.clear()
+    counter.let_pass(310)
+    assert counter.newest().state is State.REVERSED
+
+
 def test_a_code_00_without_a_mac_does_not_end_it(counter: Counter) -> None:
     counter.order_at_host("sale", Fault.NO_ANSWER)
     counter.order_at_host("reversal", Fault.NO_MAC)
