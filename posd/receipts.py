@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from devices import columns as grid
 from devices.slip import Cut, Feed, Pair, Row, Rule, Slip, Text
 from posd.ledger.ledger import moment
-from posd.ledger.records import TransactionRecord
+from posd.ledger.records import State, TransactionRecord
 from posd.settings import Configuration
 from posd.texts import amount_text
 from protocol.card import mask_digit_runs
@@ -106,17 +106,18 @@ def pending_slip(record: TransactionRecord, configuration: Configuration) -> Sli
 
 
 def fault_slip(record: TransactionRecord, configuration: Configuration) -> Slip:
-    """冲正故障单: the reversal did not succeed in all its tries, a person has to know."""
+    """冲正故障单: the reversal did not succeed in all its tries, or was given up: a person has to know."""
+    how = "结果未定" if record.state is State.UNRESOLVED else "冲正未成功"
     rows: list[Row] = [
         Text("冲正故障单", "centre", large=True),
         Text("REVERSAL FAULT", "centre"),
         *_in_doubt(record, configuration),
-        Pair("原因", _reason(record.reversal_reason)),
+        *([Pair("原因", _reason(record.reversal_reason))] if record.reversal_reason else []),
         Pair("冲正次数", str(record.reversal_tries)),
         Pair("最后应答", _last_answer(record.reversal_code)),
         *_hotline(configuration),
         Rule(),
-        Text("冲正未成功 请联系收单机构", "centre", bold=True),
+        Text(f"{how} 请联系收单机构", "centre", bold=True),
         Text("请勿交货", "centre", bold=True),
     ]
     return _finished(rows, configuration)

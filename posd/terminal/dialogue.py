@@ -54,7 +54,8 @@ class Dialogue:
     """One terminal's dialogue. The core calls `handle` with an event, then `refresh`.
 
     Attributes that the rows of flows use: configuration, money, ledger, ports, prompts, form,
-    trail (the states that 清除 leads back to), devices_missing, printer_trouble, never_printed,
+    trail (the states that 清除 leads back to), devices_missing, printer_trouble,
+    perhaps_on_paper (print jobs that waited through a restart, or whose printing ended in doubt),
     missed (transactions reported where no step took the report: idle tells of them).
     """
 
@@ -76,8 +77,7 @@ class Dialogue:
         self.trail: list[str] = []
         self.devices_missing: set[str] = set()
         self.printer_trouble = ""
-        # Jobs handed out in this life of the terminal: is it certain that no whole slip came out?
-        self.never_printed: dict[int, bool] = {}
+        self.perhaps_on_paper = {job.id for job in ledger.print_jobs.waiting()}
         self.missed: list[int] = []
         self.stale = 0  # results of printing that nobody waits for
         self.cut: tuple[str, ...] = ()  # what of the last screen did not fit; empty, or a mistake
@@ -237,6 +237,8 @@ class Dialogue:
             self._dispatch("printed" if event.printed else "print_failed", event)
         else:
             self.stale += 1
+            if event.printed or event.perhaps_complete:
+                self.perhaps_on_paper.add(event.job)
 
     def _transaction_ended(self, event: TransactionEnded) -> None:
         taken = self._dispatch(event.outcome.value, event)

@@ -38,5 +38,4 @@ class Form:
 
     jobs: list[PrintJob] = field(default_factory=list)  # still to be printed, in order
     printed: list[int] = field(default_factory=list)  # jobs that came out whole
-    old_slips: bool = False  # slips of before: those of another life of the terminal are marked
     printer_reason: str = ""

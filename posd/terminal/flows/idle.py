@@ -43,7 +43,6 @@ def show_unseen(dialogue: Dialogue, _event: object) -> None:
     record = dialogue.ledger.transactions.last_unacknowledged()
     assert record is not None
     dialogue.form.transaction = record.id
-    dialogue.form.old_slips = True
 
 
 def has_slip(dialogue: Dialogue, event: TransactionEnded) -> bool:

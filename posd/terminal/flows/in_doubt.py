@@ -221,12 +221,18 @@ def _case_rows(step: str) -> tuple[Row, ...]:
         Row(step, "digit", partial(is_digit, "4"), STAY, say_not_closed),
         Row(step, "digit", None, STAY, say_no_item),
         Row(step, "tick", None, STAY),
+        *_patience(step),
         *(
             Row(step, event, is_news, LAST, keep_transaction)
             for event in ("approved", "declined", "reversed", "unresolved")
         ),
         Row(step, "reversal_pending", None, STAY, say_still_pending),
     )
+
+
+def _patience(step: str) -> tuple[Row, ...]:
+    """A try takes as long as a prompt waits: the clerk who asked for it sees how it ended."""
+    return (Row(step, "timeout", line_is_busy, STAY), Row(step, "timeout", None, IDLE))
 
 
 def _ended_rows(step: str) -> tuple[Row, ...]:
@@ -263,6 +269,7 @@ GIVING_UP = (
         (
             Row("reason", "next", line_is_busy, STAY, say_line_busy),
             Row("reason", "next", None, "list", give_up),
+            *_patience("reason"),
             *_ended_rows("password"),
             *_ended_rows("locked"),
             *_ended_rows("reason"),
@@ -278,4 +285,4 @@ CLOSING = (
     Part((), (Row("verdict", "next", None, "list", close),)),
 )
 
-FLOW = assemble("in_doubt", CASES, *GIVING_UP, *CLOSING, before="menu.query")
+FLOW = assemble("in_doubt", CASES, *GIVING_UP, *CLOSING, before="menu.main")

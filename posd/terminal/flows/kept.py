@@ -31,7 +31,6 @@ def screen(dialogue: Dialogue) -> Screen:
 def take_oldest(dialogue: Dialogue, _event: object) -> None:
     """Those of one transaction belong together; the rest is offered after them."""
     dialogue.form.transaction = dialogue.ledger.print_jobs.waiting()[0].transaction
-    dialogue.form.old_slips = True
 
 
 FLOW = Flow(

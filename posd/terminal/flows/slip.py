@@ -30,15 +30,12 @@ def print_next(dialogue: Dialogue) -> None:
     form = dialogue.form
     if not form.jobs and not form.printed:
         form.jobs = dialogue.ledger.print_jobs.waiting(form.transaction)
-        if not form.old_slips:
-            for job in form.jobs:
-                dialogue.never_printed.setdefault(job.id, True)
     if not form.jobs:
         dialogue.next()
         return
     job = form.jobs[0]
-    original = dialogue.never_printed.get(job.id, False)
-    dialogue.ports.printer.print(job.id, job.slip if original else receipts.as_duplicate(job.slip))
+    again = job.id in dialogue.perhaps_on_paper
+    dialogue.ports.printer.print(job.id, receipts.as_duplicate(job.slip) if again else job.slip)
 
 
 def more_is_to_print(dialogue: Dialogue, _event: PrintEnded) -> bool:
@@ -47,9 +44,7 @@ def more_is_to_print(dialogue: Dialogue, _event: PrintEnded) -> bool:
 
 def take_printed(dialogue: Dialogue, _event: object) -> None:
     form = dialogue.form
-    printed = form.jobs.pop(0).id
-    form.printed.append(printed)
-    dialogue.never_printed.pop(printed, None)
+    form.printed.append(form.jobs.pop(0).id)
 
 
 def finish(dialogue: Dialogue, _event: object) -> None:
@@ -60,8 +55,7 @@ def finish(dialogue: Dialogue, _event: object) -> None:
         ledger.print_jobs.done(*done)
         if form.transaction is not None and is_over(dialogue, None):
             ledger.transactions.acknowledge(form.transaction)
-    for job in form.jobs:
-        dialogue.never_printed.pop(job.id, None)
+    dialogue.perhaps_on_paper.difference_update(done)
     if dialogue.printer_ready:
         dialogue.next("printer_ready")  # older slips that are kept are offered now
 
@@ -74,7 +68,7 @@ def finish_last(dialogue: Dialogue, event: PrintEnded) -> None:
 def note_trouble(dialogue: Dialogue, event: PrintEnded) -> None:
     dialogue.form.printer_reason = event.reason
     if event.perhaps_complete:
-        dialogue.never_printed[event.job] = False
+        dialogue.perhaps_on_paper.add(event.job)
 
 
 def say_printing(dialogue: Dialogue, _event: KeyPressed) -> None:

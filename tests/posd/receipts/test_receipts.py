@@ -248,6 +248,14 @@ def test_a_fault_slip_without_any_answer_says_none() -> None:
     assert re.search(r"最后应答 +无$", text(fault_slip(SALE, configuration())), re.MULTILINE)
 
 
+def test_the_slip_of_a_case_that_was_given_up_no_longer_says_that_it_is_reversed() -> None:
+    given_up = dataclasses.replace(SALE, state=State.UNRESOLVED, reversal_reason="")
+    slip = text(fault_slip(given_up, configuration()))
+    assert "结果未定 请联系收单机构" in slip
+    assert "冲正未成功" not in slip
+    assert "原因" not in slip
+
+
 def test_a_pending_slip_says_nothing_of_success_and_not_to_do_it_again() -> None:
     slip = text(pending_slip(dataclasses.replace(SALE, kind="refund"), configuration()))
     assert "未决" in slip

@@ -174,3 +174,87 @@ def test_spent_tries_print_a_fault_slip_that_is_no_duplicate(clerk: Clerk) -> No
     clerk.wait_for_state("idle.ready")
     assert "冲正故障单" in clerk.paper[-1]
     assert "重打印" not in clerk.paper[-1]
+
+
+def lost_sale(clerk: Clerk) -> None:
+    """A sale without an answer, and no line for its reversal: left by its time-out."""
+    clerk.host_does("no-answer", "sale")
+    clerk.pay()
+    clerk.wait(1)
+    clerk.stage.link(up=False)
+    clerk.wait_for("冲正未成功")
+
+
+def test_a_reversal_that_ends_while_the_clerk_is_elsewhere_is_told_at_idle(clerk: Clerk) -> None:
+    lost_sale(clerk)
+    clerk.press("取消")
+    clerk.press("▼ 1")
+    clerk.stage.link(up=True)
+    clerk.stage.let_pass(50, lambda: not clerk.ledger.transactions.in_states(State.REVERSING))
+    assert clerk.state == "void.password", "nobody is interrupted"
+    assert "上笔 123.45 未成功 已冲正" in clerk.press("取消")
+    clerk.press("确认")
+    assert clerk.state == "idle.ready"
+    assert clerk.press("▼ 取消") == clerk.screen
+    assert clerk.state == "idle.ready", "once is enough"
+
+
+def test_a_fault_slip_that_comes_while_the_clerk_is_elsewhere_is_offered_at_idle(
+    tmp_path: Path,
+) -> None:
+    with Clerk(tmp_path, money__reversal_tries=1, timeouts__prompt_seconds=300) as clerk:
+        clerk.sign_in()
+        clerk.host_does("lost", "reversal", 9)
+        lost_sale(clerk)
+        clerk.press("取消")
+        clerk.press("▼ 1")
+        clerk.stage.link(up=True)
+        clerk.stage.let_pass(200, lambda: bool(clerk.ledger.print_jobs.waiting()))
+        assert clerk.state == "void.password"
+        clerk.press("取消")
+        assert "上笔 123.45" in clerk.screen
+        assert "确认=打印" in clerk.screen
+        clerk.press("确认")
+        clerk.wait_for_state("idle.ready")
+        assert "冲正故障单" in clerk.paper[-1]
+        assert "DUPLICATED" not in clerk.paper[-1]
+
+
+def test_an_answer_on_idle_is_read_before_something_missed_is_told(clerk: Clerk) -> None:
+    lost_sale(clerk)
+    clerk.press("取消")
+    clerk.press("▼ 9 2")
+    clerk.stage.link(up=True)
+    clerk.wait_for("签退成功")
+    assert clerk.state == "idle.ready"
+    clerk.wait_for("上笔 123.45 未成功 已冲正", 10)
+
+
+@pytest.mark.parametrize(
+    ("what", "state"), [("51", "sale.declined"), ("no-answer", "sale.reversed")]
+)
+def test_a_result_left_by_its_time_out_is_not_told_again(
+    clerk: Clerk, what: str, state: str
+) -> None:
+    clerk.host_does(what, "sale")
+    clerk.pay()
+    clerk.wait_for_state(state)
+    clerk.wait_for_state("idle.ready")
+    assert clerk.ledger.transactions.last_unacknowledged() is None
+    clerk.restart()
+    assert clerk.state == "idle.ready"
+
+
+def test_an_unresolved_sale_is_told_once_and_then_waits_in_the_list(clerk: Clerk) -> None:
+    lost_sale(clerk)
+    clerk.press("取消")
+    record = clerk.ledger.transactions.last("sale", State.REVERSING)
+    assert record is not None
+    with clerk.ledger.commit("test"):
+        clerk.ledger.transactions.move(record.id, [State.REVERSING], State.UNRESOLVED)
+    clerk.restart()
+    assert "上笔 123.45 结果未定" in clerk.screen
+    clerk.press("确认")
+    clerk.restart()
+    assert clerk.state == "idle.ready"
+    assert "未决1" in clerk.screen

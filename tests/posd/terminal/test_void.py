@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from posd.ledger.records import OrderState, State
+from posd.terminal.flows.void import is_earlier
 from tests.posd.terminal.rig import Clerk
 
 
@@ -258,3 +259,35 @@ def test_a_cancelled_order_is_said_to_be_cancelled(clerk: Clerk) -> None:
 def test_a_voucher_number_has_six_digits_at_most(clerk: Clerk, digits: str) -> None:
     clerk.go_to_void()
     assert "最多六位" in clerk.press(digits)
+
+
+def test_a_sale_of_an_earlier_settlement_day_is_not_voided_but_refunded(clerk: Clerk) -> None:
+    clerk.sell()
+    clerk.wait(86_400)
+    clerk.press("确认")
+    clerk.wait_for("签到成功")
+    clerk.go_to_void()
+    sent = len(clerk.stage.witness.received)
+    assert "隔日不能撤销 请用退货" in clerk.press("确认")
+    assert len(clerk.stage.witness.received) == sent
+    assert clerk.state == "void.voucher"
+
+
+@pytest.mark.parametrize(
+    ("date", "today", "earlier"),
+    [
+        ("0514", "0514", False),
+        ("0513", "0514", True),
+        ("0515", "0514", False),  # the host books under tomorrow's date already
+        ("1231", "0101", True),
+        ("0101", "1231", False),
+        ("0228", "0301", True),
+        ("0229", "0301", True),
+        ("", "0514", False),
+        ("9999", "0514", False),
+    ],
+)
+def test_earlier_is_decided_across_the_turn_of_the_year(
+    date: str, today: str, earlier: bool
+) -> None:
+    assert is_earlier(date, today) is earlier

@@ -46,7 +46,7 @@ LONGEST = {
 """Each placeholder with the longest value that it is ever filled with."""
 
 FEW_VALUES = {
-    "kind": "(sale|void)",
+    "kind": "(sale|void|refund|balance)",
     "name": "(not_sent|reversed|unresolved|no_answer)",
     "menu": f"({'|'.join(MENUS)})",
     "role": "(supervisor|cashier)",
