@@ -1,6 +1,7 @@
-"""A process of its own that trades on a real ledger until something fails; run by test_faults.py.
+"""A process of its own that trades on a real ledger until something fails.
 
-Prints "promised N" after each commit that returned, and at the end why it ended.
+Prints "promised N" after each commit that returned, and at the end why it ended. synchronous is FULL, as
+the ledger sets it, or less, to see whether a test would notice.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ KEYS = Keys(
 )
 
 
-def main(path: Path, sales: int) -> None:
+def main(path: Path, sales: int, synchronous: str = "FULL") -> None:
     try:
         ledger = Ledger.open(path, KEYS, TurnedClock(), SeededBytes())
+        ledger._database.execute(f"PRAGMA synchronous = {synchronous}")
         say("opened")
         for _ in range(sales):
             with ledger.commit("intent"):
@@ -39,4 +41,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
