@@ -180,6 +180,13 @@ class Evidence:
         return found
 
     @cached_property
+    def numbers(self) -> frozenset[str]:
+        """Every voucher and order number of the ledger."""
+        return frozenset(
+            [*(one.stan for one in self.transactions), *(order[2] for order in self.orders)]
+        )
+
+    @cached_property
     def host_by_identity(self) -> Mapping[Identity, Sequence[HostTransaction]]:
         found: dict[Identity, list[HostTransaction]] = {}
         for one in self.host:

@@ -120,20 +120,22 @@ def slips_follow_outcomes(evidence: Evidence) -> Iterator[Violation]:
         states = {state for _, state in one.story}
         if copies["pending"] and "pending" not in states:
             yield Violation("M6", "a slip 未决 of what was never pending", one.name)
-        if copies["fault"] > 1 or (copies["fault"] and "reversing" not in states):
-            yield Violation("M5", f"{copies['fault']} fault slips", one.name)
+        if copies["fault"] and "reversing" not in states:
+            yield Violation("M5", "a fault slip of what was never reversed", one.name)
 
 
 def spent_tries_are_told(evidence: Evidence) -> Iterator[Violation]:
-    """M5: once the tries are spent there is a fault slip, and only then."""
+    """M5: when the tries are spent that is told once, with a fault slip; a person may print more."""
     tries = evidence.expected.reversal_tries
     for one in evidence.transactions:
-        told = "fault" in one.copies
-        if one.reversal_tries > tries and not told:
-            what = f"{one.reversal_tries} tries and no fault slip"
+        told = sum(step.what == "tries_spent" for step in one.steps)
+        if told > 1 or (told and "fault" not in one.copies):
+            what = f"told {told} times, with {one.copies.count('fault')} fault slips"
             yield Violation("M5", what, one.name)
+        if one.reversal_tries > tries and not told:
+            yield Violation("M5", f"{one.reversal_tries} tries and nobody was told", one.name)
         if told and one.reversal_tries < tries:
-            yield Violation("M5", f"a fault slip after {one.reversal_tries} tries", one.name)
+            yield Violation("M5", f"told after {one.reversal_tries} tries", one.name)
 
 
 def originals_move_with_their_voids(evidence: Evidence) -> Iterator[Violation]:
@@ -179,6 +181,21 @@ def refunds_stay_below_their_original(evidence: Evidence) -> Iterator[Violation]
             yield Violation("M8", "it was voided and refunded", original.name)
 
 
+def orders_follow_their_payment(evidence: Evidence) -> Iterator[Violation]:
+    """Life of an intent: the order changes with the outcome, and is paid once."""
+    paid: dict[int, list[str]] = {}
+    for one in evidence.transactions:
+        if one.order is not None and one.state in ("approved", "voided"):
+            paid.setdefault(one.order, []).append(one.state)
+    wanted = {"paid": ["approved"], "voided": ["voided"]}
+    for identity, _, number, state in evidence.orders:
+        # what was voided may be the payment of an order that was then paid again
+        found = sorted(paid.get(identity, []))[:1]
+        if found != wanted.get(state, []) or paid.get(identity, []).count("approved") > 1:
+            what = f"it is {state}, its payments are {', '.join(paid.get(identity, [])) or 'none'}"
+            yield Violation("M4", what, f"order {number}")
+
+
 def unresolved_has_a_reason(evidence: Evidence) -> Iterator[Violation]:
     """M5, M15, M16: a case for a person is never made of a reversal that could have gone on."""
     given_up = {
@@ -207,5 +224,6 @@ RULES: Final = (
     originals_move_with_their_voids,
     originals_are_locked,
     refunds_stay_below_their_original,
+    orders_follow_their_payment,
     unresolved_has_a_reason,
 )

@@ -15,6 +15,7 @@ from posd.testing.checks.evidence import (
 from posd.testing.checks.wire import Wire
 
 _FINANCIAL: Final = ("0100", "0200", "0220")
+_MANAGEMENT: Final = ("0500", "0800", "0820")
 _AS_REQUESTED: Final = (3, 4, 11, 22, 25, 41, 42, 49, 60)
 _NEVER_REVERSED: Final = (26, 35, 36, 37, 52, 53, 63)
 _REASONS: Final = ("06", "96", "98", "A0")
@@ -60,6 +61,8 @@ def numbers_on_the_wire(evidence: Evidence) -> Iterator[Violation]:
             continue
         if stan == "000000":
             yield Violation("M2", "element 11 is 000000", _at(message))
+        if message.mti in _MANAGEMENT and stan in evidence.numbers:
+            yield Violation("M2", "its number is that of a transaction or an order", _at(message))
         first = owners.setdefault(stan, message)
         if first is message or message.mti == "0400" or message.mti in ("0500", "0320"):
             continue

@@ -13,6 +13,7 @@ from typing import Final
 from posd.acquirer.cards import BY_NAME, TestCard
 from posd.core.events import Key
 from posd.ledger.records import State
+from posd.terminal.flows.menu import MENUS
 from posd.testing.simulation.chance import Chance
 from posd.testing.simulation.life import Life
 
@@ -41,8 +42,8 @@ def keys(digits: str, *more: Key) -> list[Key]:
 
 
 class Clerk:
-    """note: told what the clerk does, for the history. other_business: a customer who wants something
-    that has no keys yet."""
+    """note: told what the clerk does, for the history. other_business: what is asked for at the
+    money core's door, that share of all business (directly). longest_pause: s between customers."""
 
     def __init__(
         self,
@@ -51,12 +52,14 @@ class Clerk:
         note: Callable[[str], None],
         other_business: Callable[[], None],
         longest_pause: float,
+        directly: float,
     ) -> None:
         self._chance = chance
         self._life = life
         self._note = note
         self._other_business = other_business
         self._longest_pause = longest_pause
+        self._directly = directly
         self._fingers: deque[Key] = deque()
         self._goal = "sale"
         self._card = BY_NAME["nopin"]
@@ -73,7 +76,9 @@ class Clerk:
             return chance.between(0.1, 0.5)
         state = self._life().core.dialogue.state
         step = state.partition(".")[2]
-        act = _STATES.get(state) or _STEPS.get(step) or Clerk._anything
+        act = _STATES.get(state) or _STEPS.get(step) or Clerk._explore
+        if state.startswith("menu."):
+            act = Clerk._menu
         return act(self)
 
     # --- hands --------------------------------------------------------------------------------------
@@ -108,6 +113,13 @@ class Clerk:
             self._press(self._chance.one(_KEYS))
         return self._chance.between(0.1, 2.0)
 
+    def _explore(self) -> float:
+        """A step that this clerk was never taught."""
+        return self._either(
+            (4, Key.CONFIRM), (3, Key.CANCEL), (1, Key.CLEAR), (1, Key.DOWN), (1, Key.UP),
+            (2, Key.D1), (2, Key.D2), (2, Key.D3), (2, Key.D4), (1, None),
+        )  # fmt: skip
+
     def _either(self, *choices: tuple[float, Key | None]) -> float:
         """One of these keys, or none and a while of waiting."""
         key = self._chance.weighted(choices)
@@ -128,12 +140,15 @@ class Clerk:
             return chance.between(0.2, 2.0)
         if not self.may_begin:
             return self._wait()
-        self._goal = chance.weighted(
-            (
-                (50, "sale"), (16, "void"), (22, "other"), (2, "sign_in"), (1, "sign_off"),
-                (1, "version"), (3, "card"),
-            )
-        )  # fmt: skip
+        by_keys = (
+            (50, "sale"),
+            (16, "void"),
+            (3, "card"),
+            (2, "sign_in"),
+            (1, "sign_off"),
+            (1, "version"),
+        )
+        self._goal = "other" if chance.happens(self._directly) else chance.weighted(by_keys)
         pause = chance.between(0.0, self._longest_pause) if chance.happens(0.5) else 1.0
         match self._goal:
             case "sale":
@@ -155,11 +170,12 @@ class Clerk:
         )
 
     def _menu(self) -> float:
-        main = {"void": "1", "sign_in": "9", "sign_off": "9", "version": "9"}
-        return self._type(main.get(self._goal, "1"))
-
-    def _manage(self) -> float:
-        return self._type({"sign_in": "1", "sign_off": "2"}.get(self._goal, "8"))
+        """The way to the goal, when a menu leads there; else any item."""
+        items = MENUS.get(self._life().core.dialogue.state.partition(".")[2], ())
+        wanted = [item for item in items if item.then.partition(".")[0] == self._goal]
+        if not items:
+            return self._anything()
+        return self._type(self._chance.one(wanted or items).digit)
 
     def _enter_amount(self) -> float:
         if self._life().core.dialogue.form.amount:
@@ -231,8 +247,6 @@ class Clerk:
 
 _STATES: Final[Mapping[str, Callable[[Clerk], float]]] = {
     "idle.ready": Clerk._idle,
-    "menu.main": Clerk._menu,
-    "menu.manage": Clerk._manage,
     "slip.printing": Clerk._wait,
     "blocked.shown": Clerk._ended,
 }
@@ -241,6 +255,7 @@ _STEPS: Final[Mapping[str, Callable[[Clerk], float]]] = {
     "card": Clerk._present_card,
     "pin": Clerk._pin,
     "password": Clerk._password,
+    "closing_password": Clerk._password,
     "locked": Clerk._locked,
     "voucher": Clerk._voucher,
     "waiting": Clerk._waiting,

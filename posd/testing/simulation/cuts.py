@@ -27,6 +27,7 @@ class Where(StrEnum):
     COMMIT_FAILED_KEPT = "commit fails, but is stored"
     HAND_OVER_BEFORE = "power cut before bytes are handed over"
     HAND_OVER_AFTER = "power cut after bytes were handed over"
+    WAITING = "power cut while an answer is awaited"
     PRINT_BEFORE = "power cut before a print command"
     PRINT_AFTER = "power cut after a print command"
 
@@ -46,24 +47,36 @@ LABELS: Final = (
 
 @dataclass(slots=True)
 class Armed:
-    """A cut that waits. label: only commits of this label count; "" for any. left: passes to go."""
+    """A cut that waits. label: only commits of this label count; "" for any. left: passes to go.
+
+    seconds: how long after a hand-over an answer is awaited.
+    """
 
     where: Where
     label: str
     left: int
+    seconds: float
 
 
 class Cuts:
-    """At most one cut is armed. struck(where, label) is told when it happens."""
+    """At most one cut is armed. struck(where, label) is told when it happens.
 
-    def __init__(self, struck: Callable[[Where, str], None]) -> None:
+    later(seconds, where): let the power fail after so many seconds.
+    """
+
+    def __init__(
+        self,
+        struck: Callable[[Where, str], None],
+        later: Callable[[float, Where], None],
+    ) -> None:
         self._struck = struck
+        self._later = later
         self.armed: Armed | None = None
         self.disk_failed = False  # the ledger was told so: the process is expected to end
 
-    def arm(self, where: Where, label: str, passes: int) -> None:
+    def arm(self, where: Where, label: str, passes: int, seconds: float = 0.0) -> None:
         """Strike at this place when it is passed for the passes-th time from now."""
-        self.armed = Armed(where, label, passes)
+        self.armed = Armed(where, label, passes, seconds)
 
     def disarm(self) -> None:
         self.armed = None
@@ -80,7 +93,7 @@ class Cuts:
         self._pass((Where.HAND_OVER_BEFORE,), "")
 
     def after_hand_over(self) -> None:
-        self._pass((Where.HAND_OVER_AFTER,), "")
+        self._pass((Where.HAND_OVER_AFTER, Where.WAITING), "")
 
     def before_print(self) -> None:
         self._pass((Where.PRINT_BEFORE,), "")
@@ -96,6 +109,9 @@ class Cuts:
         if armed.left > 0:
             return
         self.armed = None
+        if armed.where is Where.WAITING:
+            self._later(armed.seconds, armed.where)
+            return
         self._struck(armed.where, label)
         if armed.where in _FAILURES:
             self.disk_failed = True

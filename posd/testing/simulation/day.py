@@ -32,6 +32,7 @@ PASSWORD_COST: Final = 2  # scrypt's N
 MOST_TRANSACTIONS: Final = 40
 FEWEST_FAULTS: Final = 10
 _LONGEST_REST: Final = 12 * 3600.0  # s of virtual time, after which nothing may be in doubt
+_SHOWS_APPROVAL: Final = ("slip.printing", "slip.tear", "slip.trouble", "last.shown")
 _LATE: Final = 700.0  # s in which everything that is late arrives
 
 
@@ -56,6 +57,7 @@ class Day:
         self._faults: Counter[str] = Counter()
         self._at_cuts: Counter[str] = Counter()
         self._broken: list[Violation] = []
+        self._shown: set[int] = set()
         self._lives = 0
         self._made = 0
         self._life: Life | None = None
@@ -77,7 +79,7 @@ class Day:
             seed, self._world, keys.master, options, self._happened, self.note
         )
         self._network = Network(self._world, self._receive, self._happened, answer)
-        self._cuts = Cuts(self._struck)
+        self._cuts = Cuts(self._struck, self._cut_later)
         self._surroundings = Surroundings(
             configuration, keys, directory / "ledger.db", self._world, self._network, self._cuts
         )
@@ -86,7 +88,12 @@ class Day:
         )
         pause = hours * 3600 / MOST_TRANSACTIONS if chance.happens(0.3) else 30.0
         self._clerk = Clerk(
-            Chance(seed, "clerk"), self._running, self.note, self._business.request, pause
+            Chance(seed, "clerk"),
+            self._running,
+            self.note,
+            self._business.request,
+            pause,
+            chance.one((0.2, 0.5, 0.8)),
         )
         self._troublemaker = Troublemaker(Chance(seed, "trouble"), self)
 
@@ -116,7 +123,7 @@ class Day:
     def _trade(self) -> None:
         chance = Chance(self.seed, "trade")
         wanted = chance.whole(8, MOST_TRANSACTIONS)
-        trouble = chance.between(0.01, 0.06)  # how likely before each thing that the clerk does
+        trouble = chance.between(0.01, 0.1)  # how likely before each thing that the clerk does
         end = self._world.monotonic() + self._hours * 3600
         while self._world.monotonic() < end and not self._broken:
             if self._life is not None:
@@ -127,12 +134,13 @@ class Day:
                 break
             if chance.happens(trouble):
                 self._troublemaker.make()
-            if chance.happens(0.01):
+            if chance.happens(0.02):
                 self._guarded(self._business.decide)
             if self._life is None:
                 self._pass(chance.between(0.0, 60.0))
                 self._power_on()
             self._pass(self._act())
+            self._watch_screen()
 
     def _rest(self) -> None:
         """Everything works; time enough for everything to end, and for everything late to arrive."""
@@ -163,6 +171,9 @@ class Day:
         life.end()
         self._life = None
         verdict = judge(self._surroundings, self._host.ledger.connection, self._expected)
+        lost = sorted(self._shown - verdict.approved)
+        for transaction in lost:
+            self._breaks("M14", "it was shown as approved", f"transaction {transaction}")
         violations = (*self._broken, *verdict.checked.violations, *verdict.paper)
         history = [f"{at:12.3f} {what}" for at, what in self._history] if violations else []
         return DayReport(
@@ -195,20 +206,12 @@ class Day:
         self.note(f"line: {trouble.mishap} to next {trouble.mti or 'message'}")
         self._network.expect(trouble)
 
-    def arm(self, where: Where, label: str, passes: int) -> None:
+    def arm(self, where: Where, label: str, passes: int, seconds: float = 0.0) -> None:
         self.note(f"armed: {where}, {label or 'any'}, {passes}")
-        self._cuts.arm(where, label, passes)
+        self._cuts.arm(where, label, passes, seconds)
 
     def cut_power_in(self, seconds: float) -> None:
-        self.note(f"power will fail in {seconds:.3f} s")
-        life = self._life
-
-        def cut() -> None:
-            if life is not None and self._life is life:
-                self._happened("power cut between events")
-                raise PowerCut
-
-        self._world.after(seconds, cut)
+        self._cut_later(seconds, "power cut between events")
 
     def cut_in_recovery(self, where: Where, passes: int) -> None:
         """At the next power-up."""
@@ -320,6 +323,14 @@ class Day:
                 self._end_life("power cut")
             self._look()
 
+    def _watch_screen(self) -> None:
+        """M14: what a clerk has been shown as approved must never be lost."""
+        life = self._life
+        if life is not None and life.core.dialogue.state in _SHOWS_APPROVAL:
+            form = life.core.dialogue.form
+            if form.transaction is not None and life.state_of(form.transaction) == "approved":
+                self._shown.add(form.transaction)
+
     def _has_given_up(self) -> bool:
         life = self._life
         return life is not None and (life.core.halted is not None or life.core.faults > 0)
@@ -369,12 +380,24 @@ class Day:
         self._life = None
         life.end()
 
+    def _cut_later(self, seconds: float, what: str) -> None:
+        """Unless this life has ended before."""
+        self.note(f"power will fail in {seconds:.3f} s")
+        life = self._life
+
+        def cut() -> None:
+            if life is not None and self._life is life:
+                self._happened(what)
+                raise PowerCut
+
+        self._world.after(seconds, cut)
+
     def _struck(self, where: Where, label: str) -> None:
         self._happened(str(where))
         self._at_cuts[f"at {label or where}"] += 1
 
     def _happened(self, what: str) -> None:
-        self._faults[what] += 1
+        self._faults[str(what)] += 1
         self.note(f"fault: {what}")
 
     def _receive(self, frame: bytes) -> tuple[Delivery, ...]:

@@ -107,6 +107,6 @@ class SimulatedHost:
         self._note(f"host: {kind} answered {code} {outcome}".rstrip())
         if outcome:
             to = kind if kind in ("reversal", "sign_in") else "request"
-            self._happened(f"host: {outcome} to {to}")
+            self._happened(f"host: {outcome.partition(':')[0]} to {to}")
         if self._crash_due:
             raise _Crash

@@ -110,6 +110,10 @@ class Life:
         (row,) = self.ledger._database.all("SELECT count(*) FROM transactions")
         return int(row[0])
 
+    def state_of(self, transaction: int) -> str:
+        """Raises KeyError."""
+        return str(self.ledger.transactions.get(transaction).state)
+
     def in_doubt(self) -> list[str]:
         """Kind and state of what is open, reversing or pending, oldest first."""
         rows = self.ledger._database.all(

@@ -1,4 +1,5 @@
-"""Requests that have no keys, and what a supervisor decides: driven at the money core's own door."""
+"""Every kind of request, also those that have no keys, and what a supervisor decides: driven at the
+money core's own door."""
 
 from __future__ import annotations
 
@@ -16,13 +17,14 @@ from protocol import PinBlock
 from protocol.pin import pin_block
 
 _WEIGHTS: Final = (
-    (3, "balance_inquiry"), (5, "refund"), (5, "pre_authorisation"), (3, "pre_authorisation_void"),
-    (4, "completion"), (3, "completion_notice"), (4, "completion_void"), (2, "sale_void"),
+    (9, "sale"), (4, "sale_void"), (3, "balance_inquiry"), (5, "refund"), (5, "pre_authorisation"),
+    (3, "pre_authorisation_void"), (4, "completion"), (3, "completion_notice"),
+    (4, "completion_void"),
 )  # fmt: skip
 _ABOUT: Final[Mapping[str, frozenset[str]]] = {
     name: kind.originals for name, kind in KINDS.items() if kind.originals
 }
-_PIN_ASKED: Final = ("balance_inquiry", "pre_authorisation")
+_PIN_ASKED: Final = ("balance_inquiry", "pre_authorisation", "sale")
 _SUPERVISOR: Final = "00"
 _ORDINARY: Final = 400  # fen: from here on amounts choose no outcome at the test acquirer
 
@@ -43,7 +45,7 @@ class OtherBusiness:
         self._reversal_tries = reversal_tries
 
     def request(self) -> None:
-        """Ask for something that has no keys yet; a refusal is an answer too."""
+        """Ask for something; a refusal is an answer too."""
         kind = self._chance.weighted(_WEIGHTS)
         original = self._original(kind)
         if kind in _ABOUT and original is None:

@@ -61,6 +61,13 @@ class Troublemaker:
             fault = chance.one(tuple(Fault))
             self._order("reversal", Outcome(fault=fault, cut_at=self._cut_at()), times)
 
+    def _notice_fault(self) -> None:
+        """A notice that is not answered, once or for good."""
+        chance = self._chance
+        fault = chance.one((Fault.NO_ANSWER, Fault.LOST, Fault.CUT, Fault.WRONG_MAC, Fault.NO_MAC))
+        kind = chance.one(("refund", "refund", "completion_notice"))
+        self._order(kind, Outcome(fault=fault), chance.one((1, 1, 2, 3, 4)))
+
     def _decline(self) -> None:
         self._order(self._chance.one(_REQUESTS), Outcome(code=self._chance.one(_DECLINES)))
 
@@ -110,11 +117,13 @@ class Troublemaker:
 
     def _cut_inside(self) -> None:
         chance = self._chance
-        where = chance.one(tuple(Where))
+        where = chance.one((*Where, Where.WAITING, Where.COMMIT_LOST, Where.COMMIT_KEPT))
         label = chance.one(LABELS) if where.name.startswith("COMMIT") else ""
         if chance.happens(0.4):
             label = ""
-        self._day.arm(where, label, chance.whole(1, 3) if label else chance.whole(1, 12))
+        passes = chance.whole(1, 3) if label or where is Where.WAITING else chance.whole(1, 12)
+        soon = chance.between(0.0, 0.2)
+        self._day.arm(where, label, passes, chance.one((soon, chance.between(0.2, 70.0))))
 
     def _cut_between(self) -> None:
         self._day.cut_power_in(self._chance.between(0.0, 10.0))
@@ -159,15 +168,16 @@ class Troublemaker:
 _KINDS: Final[tuple[tuple[float, Callable[[Troublemaker], None]], ...]] = (
     (10, Troublemaker._host_fault),
     (12, Troublemaker._reversal_fault),
+    (5, Troublemaker._notice_fault),
     (6, Troublemaker._decline),
     (1, Troublemaker._partial),
     (2, Troublemaker._host_forgets),
     (4, Troublemaker._acquirer_crash),
-    (2, Troublemaker._other_batch),
+    (5, Troublemaker._other_batch),
     (16, Troublemaker._mishap),
     (4, Troublemaker._link_down),
     (3, Troublemaker._connection_reset),
-    (14, Troublemaker._cut_inside),
+    (24, Troublemaker._cut_inside),
     (5, Troublemaker._cut_between),
     (3, Troublemaker._cut_twice),
     (1, Troublemaker._restart),

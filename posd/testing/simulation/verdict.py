@@ -37,10 +37,11 @@ class DayReport:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the checker says, the paper's violations, and what a digest is made of."""
+    """What the checker says, and the paper; approved: ids of what was approved at some time."""
 
     checked: Report
     paper: tuple[Violation, ...]
+    approved: frozenset[int]
     kinds: Counter[str]
     digest: str
 
@@ -54,6 +55,12 @@ def judge(surroundings: Surroundings, host: sqlite3.Connection, expected: Expect
         return Verdict(
             checked,
             tuple(_paper(surroundings, terminal)),
+            frozenset(
+                identity
+                for (identity,) in terminal.execute(
+                    "SELECT transaction_id FROM steps WHERE what = 'approved'"
+                )
+            ),
             Counter(dict(kinds)),
             _digest(surroundings, terminal, host),
         )

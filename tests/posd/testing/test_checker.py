@@ -202,6 +202,14 @@ LEDGER_DAMAGES: dict[str, tuple[str, Damage]] = {
     "a sale stays without an answer": (
         "M4", lambda t: t.damage(*story(t, t.not_sent.id, "no_answer")),
     ),
+    "an order is unpaid, and its sale stands": (
+        "M4",
+        lambda t: t.damage("UPDATE orders SET state = 'unpaid' WHERE state = 'paid'"),
+    ),
+    "a paid order has no sale": (
+        "M4",
+        lambda t: t.damage(f"UPDATE transactions SET order_id = NULL WHERE id = {t.sale.id}"),
+    ),
     "many tries and nobody was told": (
         "M5", lambda t: t.damage(f"UPDATE transactions SET reversal_tries = 4 WHERE id = {t.reversed.id}"),
     ),
@@ -303,6 +311,10 @@ WIRE_DAMAGES: dict[str, tuple[str, Damage]] = {
     "a sale went out twice": ("M2", lambda t: t.repeat(t.frames("0200", t.sale.stan)[0])),
     "a sign-in has no number": (
         "M2", lambda t: t.rewrite(t.frames("0800", "000001")[0], elements(e11="000000")),
+    ),
+    "a sign-in has the number of an order": (
+        "M2",
+        lambda t: t.rewrite(t.frames("0800", "000001")[0], elements(e11="000002")),
     ),
     "a sale went out while the one before it was being reversed": (
         "M3",
@@ -420,6 +432,7 @@ def test_a_ledger_that_is_not_at_rest_may_hold_what_is_in_doubt(
 ) -> None:
     trade.damage(
         state(trade.last, "open"),
+        f"UPDATE orders SET state = 'unpaid' WHERE id = {trade.last.order}",
         f"DELETE FROM steps WHERE what = 'approved' AND transaction_id = {trade.last.id}",
         f"DELETE FROM print_jobs WHERE transaction_id = {trade.last.id}",
     )
