@@ -156,6 +156,21 @@ class InProcessStage:
     def copy_ledgers(self) -> tuple[Path, Path]:
         return self._snapshots.take(), self.installation.acquirer_ledger
 
+    def keep_ledger(self) -> None:
+        self._without_power()
+        self._snapshots.keep()
+
+    def put_back_ledger(self) -> None:
+        self._without_power()
+        try:
+            self._snapshots.put_back()
+        except FileNotFoundError:
+            raise StageError("no ledger has been kept") from None
+
+    def _without_power(self) -> None:
+        if self.powered:
+            raise StageError("a ledger in use is neither kept nor put back: cut the power first")
+
     def close(self) -> None:
         if self.terminal is not None:
             self.terminal.power_cut()

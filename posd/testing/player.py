@@ -79,6 +79,10 @@ class Player:
                 self._act(stage.load_paper)
             case steps.Plug(role=role, plugged=plugged):
                 self._act(lambda: stage.plug(role, plugged=plugged))
+            case steps.KeepLedger():
+                stage.keep_ledger()
+            case steps.PutBackLedger():
+                stage.put_back_ledger()
             case steps.Wait(seconds=seconds):
                 stage.let_pass(seconds, lambda: False)
             case _:

@@ -372,6 +372,8 @@ FORMS: Final[tuple[_Form, ...]] = (
         lambda line, match: steps.PowerCut(line, while_waiting=match[1] is not None),
     ),
     _form("power on", r"power on", lambda line, _: steps.PowerOn(line)),
+    _form("ledger keep", r"ledger keep", lambda line, _: steps.KeepLedger(line)),
+    _form("ledger put back", r"ledger put back", lambda line, _: steps.PutBackLedger(line)),
     _form("wait N s", rf"wait {_SECONDS}", lambda line, match: steps.Wait(line, float(match[1]))),
     _form("agree [within N s]", rf"agree{_MAYBE_WITHIN}", _agree),
 )

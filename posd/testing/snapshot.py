@@ -41,6 +41,28 @@ class Snapshots:
             time.sleep(_PAUSE)
         raise TimeoutError(f"{self._source} did not rest long enough to be copied")
 
+    def keep(self) -> None:
+        """Lay a copy aside for put_back(). Nobody may have the ledger open."""
+        self._lay(self._source, self._kept)
+
+    def put_back(self) -> None:
+        """The ledger is again as it was kept, as after a careless hand. Raises FileNotFoundError."""
+        self._lay(self._kept, self._source)
+
+    @property
+    def _kept(self) -> Path:
+        return Path(f"{self._target}.kept")
+
+    @staticmethod
+    def _lay(source: Path, target: Path) -> None:
+        if not source.exists():
+            raise FileNotFoundError(source)
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{target}{suffix}").unlink(missing_ok=True)
+        for suffix in ("", "-wal"):
+            if Path(f"{source}{suffix}").exists():
+                shutil.copyfile(f"{source}{suffix}", f"{target}{suffix}")
+
     def _copy(self, suffix: str) -> None:
         source = Path(f"{self._source}{suffix}")
         if source.exists():

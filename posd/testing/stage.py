@@ -152,5 +152,11 @@ class Stage(Protocol):
     def copy_ledgers(self) -> tuple[Path, Path]:
         """Copies of the terminal's and of the acquirer's ledger as they are now, for reading."""
 
+    def keep_ledger(self) -> None:
+        """Lay a copy of the ledger aside; the terminal has no power."""
+
+    def put_back_ledger(self) -> None:
+        """Put the copy in the ledger's place; the terminal has no power."""
+
     def close(self) -> None:
         """Stop everything that the stage started; nothing of it is left behind."""

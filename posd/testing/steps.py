@@ -183,6 +183,20 @@ class PowerOn:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepLedger:
+    """A copy of the terminal's ledger is laid aside while it has no power."""
+
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutBackLedger:
+    """The copy takes the ledger's place, as a technician's mistake or a backup would."""
+
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     line: int
     seconds: float
@@ -217,6 +231,8 @@ Step = (
     | Plug
     | PowerCut
     | PowerOn
+    | KeepLedger
+    | PutBackLedger
     | Wait
     | Agree
 )

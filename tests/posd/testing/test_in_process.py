@@ -132,3 +132,13 @@ def test_bytes_that_left_arrive_although_the_power_fails(stage: InProcessStage) 
     stage.power_cut()
     stage.let_pass(1, lambda: False)
     assert [message.mti for message in stage.witness.received[before:]] == ["0200"]
+
+
+def test_a_ledger_in_use_is_neither_kept_nor_put_back(stage: InProcessStage) -> None:
+    play(stage, SIGNED_IN)
+    for act in (stage.keep_ledger, stage.put_back_ledger):
+        with pytest.raises(StageError, match="cut the power first"):
+            act()
+    stage.power_cut()
+    with pytest.raises(StageError, match="no ledger has been kept"):
+        stage.put_back_ledger()

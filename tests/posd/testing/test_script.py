@@ -62,6 +62,8 @@ def only(line: str) -> steps.Step:
         ("power cut", steps.PowerCut(2, while_waiting=False)),
         ("power cut while waiting", steps.PowerCut(2, while_waiting=True)),
         ("power on", steps.PowerOn(2)),
+        ("ledger keep", steps.KeepLedger(2)),
+        ("ledger put back", steps.PutBackLedger(2)),
         ("wait 1.5 s", steps.Wait(2, 1.5)),
         ("agree within 60 s", steps.Agree(2, 60.0)),
     ],

@@ -56,3 +56,19 @@ def test_a_ledger_that_has_not_changed_is_not_copied_again(
     assert snapshots.take().stat().st_mtime_ns == first
     ledger.execute("INSERT INTO sales VALUES (1)")
     assert snapshots.take().stat().st_mtime_ns != first
+
+
+def test_a_kept_ledger_takes_its_place_again_with_all_that_was_committed(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    snapshots = Snapshots(path, tmp_path / "copy.db")
+    with pytest.raises(FileNotFoundError):
+        snapshots.put_back()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE sales (fen INTEGER)")
+        connection.execute("INSERT INTO sales VALUES (1)")
+        snapshots.keep()  # as after a kill: what is new is in the write-ahead log only
+        connection.execute("INSERT INTO sales VALUES (2)")
+    assert rows(path) == [1, 2]
+    snapshots.put_back()
+    assert rows(path) == [1]
