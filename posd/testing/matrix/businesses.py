@@ -1,0 +1,212 @@
+"""What is disturbed: every kind of financial request, sign-in and sign-off; two of them at the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from posd.acquirer.cards import BY_NAME
+from posd.core.events import CardSwiped, Event, RequestRefused, TransactionEnded
+from posd.core.events import Key as Pressed
+from posd.core.events import Outcome as Ended
+from posd.ledger.records import State, TransactionRecord
+from posd.money.kinds import KINDS
+from posd.money.requests import Reference, SwipedCard, request_of
+from posd.testing.matrix.life import DialogueLife, MoneyLife
+from posd.testing.matrix.shop import LONG_ENOUGH, Business, Shop
+
+AMOUNT: Final = 10_000  # fen
+_CLOSING: Final = 77_700
+_CARD: Final = BY_NAME["nopin"].track2
+_BEFORE: Final[Mapping[str, tuple[str, ...]]] = {
+    "sale_void": ("sale",),
+    "refund": ("sale",),
+    "pre_authorisation_void": ("pre_authorisation",),
+    "completion": ("pre_authorisation",),
+    "completion_notice": ("pre_authorisation",),
+    "completion_void": ("pre_authorisation", "completion"),
+}
+_PROMPT_SECONDS: Final = 0.2
+_KEYS_TO_REST: Final = 60  # more presses than any dialogue needs to come back to idle
+_CONFIRMED: Final = ("slip", "last", "blocked")  # flows that 确认 leads out of
+_WORDS: Final = {"确认": Pressed.CONFIRM, "取消": Pressed.CANCEL}
+
+
+# -- at the money core's interface -----------------------------------------------------------------
+
+
+def _money_life(shop: Shop) -> MoneyLife:
+    assert isinstance(shop.life, MoneyLife)
+    return shop.life
+
+
+def _at_rest(shop: Shop) -> None:
+    shop.let_pass(LONG_ENOUGH, shop.life.at_rest)
+
+
+def _request(shop: Shop, kind: str) -> None:
+    """Ask for this kind about the newest transaction that it can be about."""
+    originals = KINDS[kind].originals
+    candidates = [shop.life.ledger.transactions.last(one) for one in originals]
+    known = [one for one in candidates if one is not None]
+    original: TransactionRecord | None = max(known, key=lambda one: one.id, default=None)
+    request = request_of(
+        kind,
+        0 if kind == "balance_inquiry" else AMOUNT,
+        SwipedCard(_CARD),
+        original=original,
+        reference=Reference.of(original) if original else None,
+        supervisor="00",
+    )
+    shop.do(lambda: shop.life.money.request(request))
+
+
+def _sign_in(shop: Shop) -> None:
+    shop.do(lambda: shop.life.money.sign_in("01"))
+
+
+def _sign_off(shop: Shop) -> None:
+    shop.do(shop.life.money.sign_off)
+
+
+def _asked_for(kind: str) -> Business:
+    def prepare(shop: Shop) -> None:
+        _sign_in(shop)
+        _at_rest(shop)
+        for before in _BEFORE.get(kind, ()):
+            _request(shop, before)
+            _at_rest(shop)
+
+    return Business(kind, prepare, lambda shop: _request(shop, kind), _close, _at_rest)
+
+
+def _close(shop: Shop) -> str | None:
+    """Sign in when that is due, then one more sale; what it became unless it was approved.
+
+    A first sale may be declined because the acquirer wants a sign-in: the second may not.
+    """
+    said = "nothing was said"
+    for _ in range(2):
+        money = _money_life(shop)
+        if not money.money.signed_in:
+            _sign_in(shop)
+            _at_rest(shop)
+        money.reports.clear()
+        request = request_of("sale", _CLOSING, SwipedCard(_CARD))
+        shop.do(lambda request=request: shop.life.money.request(request))  # type: ignore[misc]
+        _at_rest(shop)
+        said = _say(money.reports)
+        if said == Ended.APPROVED:
+            return None
+    return said
+
+
+def _say(reports: list[Event]) -> str:
+    for report in reports:
+        if isinstance(report, TransactionEnded):
+            return str(report.outcome)
+        if isinstance(report, RequestRefused):
+            return report.reason
+    return "nothing was said"
+
+
+# -- at the keys -----------------------------------------------------------------------------------
+
+
+def _dialogue(shop: Shop) -> DialogueLife:
+    assert isinstance(shop.life, DialogueLife)
+    return shop.life
+
+
+def _press(shop: Shop, keys: str) -> None:
+    life = _dialogue(shop)
+    for word in keys.split():
+        for key in [_WORDS[word]] if word in _WORDS else [Pressed(digit) for digit in word]:
+            life.do(lambda key=key: life.prompt.press(key))  # type: ignore[misc]
+    shop.let_pass(_PROMPT_SECONDS)
+
+
+def _swipe(shop: Shop) -> None:
+    life = _dialogue(shop)
+    life.do(lambda: life.report(CardSwiped(_CARD)))
+    shop.let_pass(_PROMPT_SECONDS)
+
+
+def _to_idle(shop: Shop) -> None:
+    """Confirm what is shown and take every slip, until nothing is shown and nothing is in doubt."""
+    for _ in range(_KEYS_TO_REST):
+        life = _dialogue(shop)
+        if life.ended is not None:
+            return
+        if not life.core.dialogue.is_idle:
+            flow, _, step = life.core.dialogue.state.partition(".")
+            confirmed = flow in _CONFIRMED or step == "pending"
+            _press(shop, "确认" if confirmed else "取消")
+            shop.let_pass(3.0)
+        elif life.at_rest():
+            return
+        else:
+            shop.let_pass(LONG_ENOUGH, lambda life=life: life.at_rest())  # type: ignore[misc]
+
+
+def _sign_in_at_keys(shop: Shop) -> None:
+    _to_idle(shop)
+    _press(shop, "确认")
+    shop.let_pass(1.0)
+    _to_idle(shop)
+
+
+def _pay(shop: Shop) -> None:
+    _press(shop, f"{AMOUNT} 确认")
+    _swipe(shop)
+
+
+def _void(shop: Shop) -> None:
+    _press(shop, "确认 1")
+    _press(shop, "123456 确认")
+    _press(shop, "确认")  # no number: the newest sale
+    _press(shop, "确认")
+    _swipe(shop)
+
+
+def _prepare_void(shop: Shop) -> None:
+    _sign_in_at_keys(shop)
+    _pay(shop)
+    _to_idle(shop)
+
+
+def _close_at_keys(shop: Shop) -> str | None:
+    said = "no sale was stored"
+    for _ in range(2):
+        _to_idle(shop)
+        if not shop.life.money.signed_in:
+            _sign_in_at_keys(shop)
+        newest = shop.life.ledger.transactions.last("sale", *State)
+        before = newest.id if newest else 0
+        _press(shop, f"{_CLOSING} 确认")
+        _swipe(shop)
+        _to_idle(shop)
+        made = shop.life.ledger.transactions.last("sale", *State)
+        if made is not None and made.id > before:
+            said = str(made.state)
+        if made is not None and made.id > before and made.state is State.APPROVED:
+            return None if not shop.life.ledger.print_jobs.waiting() else "a slip is left"
+    return said
+
+
+def _nothing(_shop: Shop) -> None:
+    """The terminal is as it was delivered."""
+
+
+MONEY: Final = tuple(_asked_for(kind) for kind in KINDS)
+SESSION: Final = (
+    Business("first sign_in", _nothing, _sign_in, _close, _at_rest),
+    Business("sign_in", _asked_for("sale").prepare, _sign_in, _close, _at_rest),
+    Business("sign_off", _asked_for("sale").prepare, _sign_off, _close, _at_rest),
+)
+AT_KEYS: Final = (
+    Business("sale at the keys", _sign_in_at_keys, _pay, _close_at_keys, _to_idle, True),
+    Business("void at the keys", _prepare_void, _void, _close_at_keys, _to_idle, True),
+)
+ALL: Final[Mapping[str, Business]] = {each.name: each for each in (*MONEY, *SESSION, *AT_KEYS)}
+"""Name -> business."""
