@@ -265,19 +265,19 @@ def _parts_61(message: Message, _: Dialect) -> Iterator[Line]:
 def _parts_62(message: Message, dialect: Dialect) -> Iterator[Line]:
     content = message.get(62)
     network_code = message.get(60, "")[8:11]
-    if message.mti == "0810":
-        for slot in keys.slots(content, dialect):
-            sizes = f"({slot.key_size} bytes, check value {slot.check_size} bytes)"
-            yield Line(f"62.{slot.kind}", "key", sizes)
-    elif message.mti == "0320":
-        yield from _parts("62", terminal_data.CHIP_DETAILS.parts_of(content), {"amount": _amount})
-    elif network_code in _PARAMETER_CODES:
+    if network_code in _PARAMETER_CODES:
         for tag, value in terminal_data.parse_parameters(content).items():
             yield Line(f"62.{tag}", terminal_data.PARAMETERS[tag].name, shown_text(value))
     elif network_code in _DOWNLOAD_CODES:
         yield from _tlv_lines("62", terminal_data.parse_download_list(content).items)
+    elif message.mti == "0810":
+        for slot in keys.slots(content, dialect):
+            sizes = f"({slot.key_size} bytes, check value {slot.check_size} bytes)"
+            yield Line(f"62.{slot.kind}", "key", sizes)
     elif message.mti == "0800":
         yield from _parts("62", terminal_data.DEVICE_STRING.parts_of(content), {})
+    elif message.mti == "0320":
+        yield from _parts("62", terminal_data.CHIP_DETAILS.parts_of(content), {"amount": _amount})
 
 
 def _parts_63(message: Message, _: Dialect) -> Iterator[Line]:
