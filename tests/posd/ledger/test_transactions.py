@@ -31,6 +31,13 @@ def test_an_intent_is_stored_as_it_was_given(ledger: Ledger) -> None:
     assert record.request == {3: "000000", 4: "000000012345", 11: "000002", 55: b"\x95\x05"}
 
 
+def test_the_longest_chip_data_and_private_elements_are_stored_whole(ledger: Ledger) -> None:
+    long = {55: bytes(range(255)), 59: b"\x9f" * 600, 62: b"\xf2" * 999}
+    record = ledger.transactions.get(stored(ledger, request=long))
+    assert record.request == long
+    assert ledger.transactions.is_whole(record.id)
+
+
 def test_a_state_changes_only_from_the_one_that_is_named(ledger: Ledger) -> None:
     identity = stored(ledger)
     assert moved(ledger, identity, State.OPEN, State.REVERSING, reversal_reason="98")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from posd.acquirer import Fault
 from posd.core.events import Event
+from posd.ledger.errors import LedgerFailed
 from posd.ledger.records import State
 from posd.money.requests import SwipedCard
 from tests.posd.money.rig import CARDS, Counter, only_refusal
@@ -113,3 +116,35 @@ def test_a_fault_of_ours_in_the_middle_of_an_exchange_is_reversed(counter: Count
     record = counter.newest()
     assert (record.state, record.reversal_reason) == (State.REVERSED, "96")
     assert counter.net_here() == counter.net_there() == 0
+
+
+@pytest.mark.parametrize(
+    ("commit", "on_disk", "state"),
+    [
+        ("intent", False, None),
+        ("intent", True, State.REVERSED),
+        ("outcome", False, State.REVERSED),
+        ("outcome", True, State.APPROVED),
+    ],
+)
+def test_a_commit_that_reports_an_error_is_believed_only_after_the_next_start(
+    counter: Counter, commit: str, on_disk: bool, state: State | None
+) -> None:
+    def disk_fails(point: str) -> None:
+        if point == f"{'after' if on_disk else 'before'} {commit}":
+            raise sqlite3.OperationalError("disk I/O error")
+
+    counter.ledger._database.observe = disk_fails
+    with pytest.raises(LedgerFailed):
+        start_sale(counter, 12345, 10)
+    sent, reports = len(counter.sent), len(counter.reports)
+    counter.let_pass(100)
+    with pytest.raises(LedgerFailed):  # nothing works any more until then
+        counter.money.refusal()
+    assert (len(counter.sent), len(counter.reports)) == (sent, reports)
+    counter.power_cut()
+    counter.power_on()
+    counter.let_pass(200)
+    found = counter.ledger.transactions.last("sale", *State)
+    assert (found and found.state) == state
+    assert counter.net_here() == counter.net_there()

@@ -210,3 +210,16 @@ def test_a_restart_in_the_last_try_does_not_keep_it_from_being_told(counter: Cou
     assert counter.newest().state is State.REVERSED
     assert counter.newest().reversal_tries == 4  # the next try ended it, but three were spent
     assert [job.copy for job in counter.ledger.print_jobs.waiting()] == ["fault"]
+
+
+def test_a_reversal_of_yesterday_is_sent_today_with_and_without_a_restart(counter: Counter) -> None:
+    for restart in (False, True):
+        pending = pending_sale(counter)
+        counter.next_day()
+        if restart:
+            counter.power_cut()
+            counter.power_on()
+        counter.let_pass(400)
+        assert counter.ledger.transactions.get(pending).state is State.REVERSED
+        assert counter.net_here() == counter.net_there() == 0
+        counter.sign_in()
