@@ -49,7 +49,7 @@ def run(configuration: Configuration) -> int:
     started = time.monotonic()  # noqa: TID251 - how long the start took, for the log
     leave_no_core_dump()
     log.configure(configuration.log)
-    ending = _Ending()
+    signals = _Signals()
     check_ports(configuration)
     context = tls_context(configuration)
     keys = load_keys(configuration)
@@ -61,7 +61,7 @@ def run(configuration: Configuration) -> int:
             return FAILED
         try:
             terminal = _Terminal(configuration, ledger, keys, clock, context)
-            return asyncio.run(terminal.run(ending, started))
+            return asyncio.run(terminal.run(signals, started))
         except Exception as error:  # noqa: BLE001 - one line in the log, and the next start decides
             _log.critical("terminal_failed", exc_info=error)
             return FAILED
@@ -69,7 +69,7 @@ def run(configuration: Configuration) -> int:
             ledger.close()
     finally:
         lock.release()
-        ending.over()
+        signals.over()
 
 
 def leave_no_core_dump() -> None:
@@ -98,36 +98,38 @@ async def _show_unusable(configuration: Configuration) -> None:
     await show_fault(configuration, ErrorCode.LEDGER)
 
 
-class _Ending:
+class _Signals:
     """SIGTERM and SIGINT: at any moment, before, during and after the loop, they mean exit code 0.
+    SIGUSR1: a backup, now.
 
     Not loop.add_signal_handler: it leaves the default action behind when the loop is closed, and a
     signal in the last milliseconds would be a death by signal.
     """
 
     def __init__(self) -> None:
-        self._tell: Callable[[], object] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._calls: dict[int, Callable[[], None]] = {}
         self._ordered = False
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, self._signalled)
 
-    def tell(self, call: Callable[[], None]) -> None:
-        """Call this on the running loop when the end is ordered, or has been."""
-        loop = asyncio.get_running_loop()
-        self._tell = lambda: loop.call_soon_threadsafe(call)
+    def tell(self, *, end: Callable[[], None], back_up: Callable[[], None]) -> None:
+        """Call these on the running loop when they are ordered; the end also when it has been."""
+        self._loop = asyncio.get_running_loop()
+        self._calls = {signal.SIGTERM: end, signal.SIGINT: end, signal.SIGUSR1: back_up}
         if self._ordered:
-            call()
+            end()
 
     def over(self) -> None:
         """Nothing is left to end. While Python is finalized only an ignored signal is survived."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)
 
-    def _signalled(self, _number: int, _frame: object) -> None:
-        self._ordered = True
-        if self._tell is not None:
+    def _signalled(self, number: int, _frame: object) -> None:
+        self._ordered = self._ordered or number != signal.SIGUSR1
+        if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: the end has begun already
-                self._tell()
+                self._loop.call_soon_threadsafe(self._calls[number])
 
 
 class _Terminal:
@@ -176,11 +178,11 @@ class _Terminal:
             self._look_after_core,
         )
 
-    async def run(self, ending: _Ending, started: float) -> int:
+    async def run(self, signals: _Signals, started: float) -> int:
         """Until the end is ordered or the core gives up; returns the exit code."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_callback_failed)
-        ending.tell(lambda: self._finish(ENDED))
+        signals.tell(end=lambda: self._finish(ENDED), back_up=self._care.back_up_soon)
         self._devices.start()
         try:
             self._core.start()
@@ -191,11 +193,8 @@ class _Terminal:
                 _log.info("ready", seconds=seconds, tls=self._configuration.host.tls)
                 self._feed_watchdog()
                 self._care.start()
-                on_demand = loop.call_soon_threadsafe
-                signal.signal(signal.SIGUSR1, lambda *_: on_demand(self._care.back_up_soon))
             await self._over.wait()
         finally:
-            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
             self._manager.stopping()
             await asyncio.gather(self._host.end(), self._devices.stop(), self._care.stop())
             self._manager.close()

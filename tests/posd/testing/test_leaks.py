@@ -266,9 +266,9 @@ class ResidentStage(RealStage):
         self.running = asyncio.create_task(self.terminal.run(self, 0.0))  # type: ignore[arg-type]
         self.process = _Running()  # type: ignore[assignment]
 
-    def tell(self, finish) -> None:  # type: ignore[no-untyped-def]
-        """What the terminal calls to learn of its end."""
-        self.finish = finish
+    def tell(self, *, end, back_up) -> None:  # type: ignore[no-untyped-def]
+        """What the terminal calls to learn of its end, in the place of the process's signals."""
+        self.finish = end
 
     def _stop(self) -> None:
         async def end() -> None:
