@@ -34,6 +34,7 @@ _CARDS: Final = (
     "poor",
     "lost",
 )
+_REFUSED_VOUCHERS: Final = ("没有可撤销的", "无此凭证号", "该笔", "该订单已取消")
 _ENDLESS: Final = (67, 69, 94, 98)
 """Amounts 2.xx and 3.xx whose reversal never ends: no run could come to rest."""
 _FAULTY_AMOUNTS: Final = (
@@ -59,6 +60,7 @@ class Clerk:
         self._story = story
         self._random = random
         self._card = "good"
+        self._seen: list[str] = []
         self._bought: dict[str, str] = {}  # voucher -> card
         self._wanted: str | None = None  # the card of the sale that is being voided
         self._answers: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
@@ -66,13 +68,14 @@ class Clerk:
             ("请持卡人输密码", self._pin),
             ("密码已锁定", lambda: self._press(Key.CANCEL)),
             ("主管密码", self._password),
+            *((refused, lambda: self._press(Key.CANCEL)) for refused in _REFUSED_VOUCHERS),
             ("请输原凭证号", self._voucher),
             ("撤销原因", lambda: self._type(str(self._random.randint(1, 5)))),
             ("确认=取消订单", self._confirm_mostly),
             ("确认=撤销", self._confirm_mostly),
             ("请先签到", self._confirm),
             ("请刷卡或输入金额", self._begin),
-            ("不是原卡", self._swipe_any),
+            ("不是原卡", self._other_card),
             ("消费 金额", self._amount),
             ("请刷卡", self._swipe),
             ("重新刷卡", self._swipe),
@@ -94,7 +97,9 @@ class Clerk:
             if self._random.random() < _MISTAKES / 2 and not self.good:
                 await self._press(self._random.choice(_KEYS))
             rows = self._counter.display.rows()
-            self._story.note("| " + "|".join(rows))
+            if rows != self._seen:
+                self._story.note("|".join(["", *rows, ""]))
+                self._seen = rows
             await self._answer("".join(rows))
 
     # --- eyes and fingers -------------------------------------------------------------------------
@@ -106,7 +111,7 @@ class Clerk:
                 return
         if screen.strip():
             await self._press(Key.CANCEL)
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(2 * _LOOK)
 
     def _look(self) -> None:
         """Take the paper that came out, for the voucher numbers on it."""
@@ -190,6 +195,13 @@ class Clerk:
 
     async def _swipe_any(self) -> None:
         await self._swipe_card(self._some_card())
+
+    async def _other_card(self) -> None:
+        """It wants the card of the original, which this one may not remember."""
+        if self.good or self._random.random() < 0.4:
+            await self._press(Key.CANCEL)
+        else:
+            await self._swipe_any()
 
     def _some_card(self) -> str:
         return "nopin" if self.good else self._random.choice(_CARDS)

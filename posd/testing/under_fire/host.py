@@ -17,6 +17,13 @@ class HostCrash(Exception):
     """Injected: the acquirer ends after its commit and before its answer."""
 
 
+class _ForgetfulAcquirer(Acquirer):
+    def order_only(self, order: Order) -> None:
+        """This order, and none of those that nobody has met."""
+        self._orders.clear()
+        self.order(order)
+
+
 class FireHost:
     """The acquirer of an installation; its ledger file is all that outlives a stop.
 
@@ -28,7 +35,7 @@ class FireHost:
         self._crashed = crashed
         self._crash_armed = False
         self._port = 0
-        self._acquirer: Acquirer | None = None
+        self._acquirer: _ForgetfulAcquirer | None = None
         self._server: AcquirerServer | None = None
 
     def port(self) -> int:
@@ -42,7 +49,7 @@ class FireHost:
         """From its ledger as it is on disk; the port stays the same. Does nothing when it runs."""
         if self._server is None:
             self._crash_armed = False
-            self._acquirer = Acquirer(
+            self._acquirer = _ForgetfulAcquirer(
                 AcquirerLedger(self._installation.acquirer_ledger),
                 [self._installation.terminal_record],
                 clock=_now,
@@ -69,9 +76,9 @@ class FireHost:
             acquirer.ledger.close()
 
     def order(self, order: Order) -> None:
-        """What happens to coming requests; forgotten when it stops."""
+        """What happens to coming requests, until the next order or its stop."""
         if self._acquirer is not None:
-            self._acquirer.order(order)
+            self._acquirer.order_only(order)
 
     def crash_at_next_commit(self) -> None:
         self._crash_armed = True

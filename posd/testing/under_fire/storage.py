@@ -148,6 +148,11 @@ class LoopFilesystem:
 
     def empty(self, _process: int | None, /) -> None:
         (self._directory / _BALLAST).unlink(missing_ok=True)
+        place = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(place)  # or the next power cut would bring it back
+        finally:
+            os.close(place)
 
     def started(self, process: int) -> None:
         """Nothing of this belongs to a process."""

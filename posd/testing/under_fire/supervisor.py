@@ -30,7 +30,10 @@ _FIRST_GUESS: Final = 0.6  # s from start to ready
 _DURING_START: Final = 0.15  # of the kills
 _MEAN_LIFE: Final = 3.0  # s after ready
 _LONGEST_LIFE: Final = 15.0
-_GIVEN_UP: Final = (1, 2)  # exit codes of a daemon whose disk fails; 2: at a start, nothing to write on
+_GIVEN_UP: Final = (
+    1,
+    2,
+)  # exit codes of a daemon whose disk fails; 2: at a start, nothing to write on
 
 
 @dataclass
@@ -155,7 +158,8 @@ class Supervisor(threading.Thread):
 
     def _watch(self, process: DaemonProcess) -> None:
         """Until it is killed, ends by itself, or hangs."""
-        dies_at = process.started_at + self._life()
+        after_start, after_ready = self._life()
+        dies_at = process.started_at + after_start
         trouble = self._disk_trouble
         while True:
             while self._wanted:
@@ -169,6 +173,7 @@ class Supervisor(threading.Thread):
             if process.ready_after is not None and not self.ready:
                 self.ready = True
                 self.counted.ready_after.append(process.ready_after)
+                dies_at = min(dies_at, process.started_at + process.ready_after + after_ready)
                 self._story.note(f"ready after {process.ready_after:.3f} s")
             if code is not None:
                 self._ended(code, allowed=trouble or self._disk_trouble)
@@ -183,14 +188,15 @@ class Supervisor(threading.Thread):
                 self._hangs(process, allowed=trouble or self._disk_trouble)
                 return
 
-    def _life(self) -> float:
-        """Seconds from start to kill, chosen before the process exists."""
-        known = self.counted.ready_after[-20:]
-        # A slow machine is never ready before the first guess is over: guess more each time.
-        start = sum(known) / len(known) if known else _FIRST_GUESS * (1 + self.counted.starts / 2)
+    def _life(self) -> tuple[float, float]:
+        """Seconds from the start, and seconds from ready, after which it is killed: whichever is first.
+
+        Both are chosen before the process exists; what it does after it is ready changes nothing.
+        """
         if self._random.random() < _DURING_START:
-            return self._random.uniform(0.0, start)
-        return start + min(self._random.expovariate(1 / _MEAN_LIFE), _LONGEST_LIFE)
+            known = self.counted.ready_after[-20:] or [_FIRST_GUESS]
+            return self._random.uniform(0.0, sum(known) / len(known)), 0.0
+        return _FOREVER, min(self._random.expovariate(1 / _MEAN_LIFE), _LONGEST_LIFE)
 
     def _kill(self, process: DaemonProcess) -> None:
         stage = self._capture.stage

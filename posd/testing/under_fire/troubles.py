@@ -55,16 +55,16 @@ class Troubles:
         self._under_way: set[asyncio.Task[None]] = set()
         self._busy: set[str] = set()
         kinds: list[tuple[int, str, Callable[[], Awaitable[None]]]] = [
-            (20, "", self._order),
-            (4, "link", self._link_down),
-            (8, "", self._link_reset),
-            (3, "host", self._host_stops),
-            (6, "", self._host_crashes),
-            (2, "printer", lambda: self._pulled("printer", counter.printer)),
-            (1, "reader", lambda: self._pulled("card reader", counter.card_reader)),
+            (40, "", self._order),
+            (8, "link", self._link_down),
+            (16, "", self._link_reset),
+            (6, "host", self._host_stops),
+            (12, "", self._host_crashes),
+            (4, "printer", lambda: self._pulled("printer", counter.printer)),
+            (2, "reader", lambda: self._pulled("card reader", counter.card_reader)),
             (1, "keypad", lambda: self._pulled("keypad", counter.keypad)),
             (1, "display", lambda: self._pulled("display", counter.display)),
-            (2, "paper", self._paper_out),
+            (4, "paper", self._paper_out),
         ]
         if disk:
             kinds += [(1, "disk", self._disk_full), (1, "disk", self._disk_read_only)]
@@ -110,7 +110,7 @@ class Troubles:
     # --- the host and the way to it ---------------------------------------------------------------
 
     async def _order(self) -> None:
-        kind = self._random.choice(("sale", "sale", "sale_void", "reversal", "reversal", "sign_in"))
+        kind = self._random.choice(("sale", "sale", "sale_void", "reversal", "sign_in"))
         if kind == "sign_in":
             chosen = self._random.choice((*_REFUSED_SIGN_INS, *_ON_THE_WAY, Fault.WRONG_KEYS))
         elif kind == "reversal":
