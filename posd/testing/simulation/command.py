@@ -166,7 +166,7 @@ def _days(seeds: range, hours: float, jobs: int) -> Iterator[DayReport]:
 def _tell(day: DayReport, *, to_stderr: bool = False) -> None:
     """Seed, history, and the first broken rule last, where the eye is."""
     lines = [
-        f"seed {day.seed}, the last {_HISTORY} of {len(day.history)} events:",
+        f"seed {day.seed}, {len(day.history)} events, at most the last {_HISTORY} of them:",
         *day.history[-_HISTORY:],
         *(f"also: {violation}" for violation in day.violations[1:]),
         f"seed {day.seed} broke {day.violations[0]}",

@@ -102,9 +102,12 @@ class Day:
     def run(self) -> DayReport:
         """Trade until the transactions are made and enough went wrong, rest, be judged."""
         try:
-            self._open()
-            self._trade()
-            self._rest()
+            try:
+                self._open()
+                self._trade()
+                self._rest()
+            except LedgerError as error:
+                self._breaks("M14", f"the ledger has failed, and the terminal goes on: {error}", "in a commit")
             return self._judge()
         finally:
             if self._life is not None:

@@ -271,7 +271,8 @@ def test_a_broken_rule_is_told_with_seed_history_and_how_to_see_it_again(
     assert main(["--seeds", f"0:{MOST_SEEDS}"]) == 1
     told = capsys.readouterr().err
     assert " broke M9: it counts as not sent, but it was" in told
-    assert "line: connection ends" in told
+    assert "fault: " in told
+    assert "events, at most the last 120 of them:" in told
     seed = told.split("--seed ")[1].split()[0]
     assert main(["--seed", seed]) == 1
     assert f"seed {seed} broke M9" in capsys.readouterr().out
