@@ -118,8 +118,8 @@ def slips_follow_outcomes(evidence: Evidence) -> Iterator[Violation]:
                 what = f"{copies[copy]} {copy} slips of a transaction that is {one.state}"
                 yield Violation("M6", what, one.name)
         states = {state for _, state in one.story}
-        if copies["pending"] and "pending" not in states:
-            yield Violation("M6", "a slip 未决 of what was never pending", one.name)
+        if copies["pending"] and not states & {"pending", "unresolved"}:
+            yield Violation("M6", "a slip 未决 of what was never in doubt", one.name)
         if copies["fault"] and "reversing" not in states:
             yield Violation("M5", "a fault slip of what was never reversed", one.name)
 
