@@ -35,6 +35,7 @@ _CARDS: Final = (
     "lost",
 )
 _REFUSED_VOUCHERS: Final = ("没有可撤销的", "无此凭证号", "该笔", "该订单已取消")
+_FAILED: Final = ("交易失败", "未发送 未扣款", "已冲正 未扣款")
 _ENDLESS: Final = (67, 69, 94, 98)
 """Amounts 2.xx and 3.xx whose reversal never ends: no run could come to rest."""
 _FAULTY_AMOUNTS: Final = (
@@ -82,6 +83,7 @@ class Clerk:
             ("疑似重复", self._confirm_mostly),
             ("请撕纸", self._confirm),
             ("确认=重打", self._paper_trouble),
+            *((failed, self._try_again_or_not) for failed in _FAILED),
             ("正在", self._wait),
             ("管理", lambda: self._press(Key.CANCEL)),
             ("菜单", self._menu),
@@ -242,6 +244,10 @@ class Clerk:
 
     async def _confirm_mostly(self) -> None:
         await self._press(Key.CANCEL if self._by_mistake() else Key.CONFIRM)
+
+    async def _try_again_or_not(self) -> None:
+        again = not self.good and self._random.random() < 0.4
+        await self._press(Key.CONFIRM if again else Key.CANCEL)
 
     async def _paper_trouble(self) -> None:
         again = self.good or self._random.random() < 0.5
