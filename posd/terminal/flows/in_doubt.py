@@ -180,7 +180,7 @@ def say_not_closed(dialogue: Dialogue, _event: KeyPressed) -> None:
 
 
 def close(dialogue: Dialogue, event: object) -> None:
-    """Once only: another desk's answer would stand beside the first, and nobody would know which."""
+    """Once only: of two verdicts nobody would know which one holds."""
     form, ledger = dialogue.form, dialogue.ledger
     assert form.transaction is not None
     record = ledger.transactions.get(form.transaction)

@@ -15,7 +15,7 @@ from tests.posd.terminal.rig import Clerk
 
 MOVES = 400
 HOST_FAULTS = ("no-answer", "cut", "wrong-mac", "late", "lost", "51", "25", "slow")
-USEFUL = [*(Key(digit) for digit in "0012"), *[Key.CONFIRM] * 5, *Key]
+USEFUL = [*(Key(digit) for digit in "00123458"), *[Key.CONFIRM] * 7, *Key]
 
 
 def move(clerk: Clerk, chance: random.Random) -> None:
@@ -43,7 +43,7 @@ def move(clerk: Clerk, chance: random.Random) -> None:
 
 def say_the_password(clerk: Clerk, chance: random.Random) -> None:
     """Now and then the right one, or nothing behind it would ever be seen."""
-    if clerk.state.endswith(".password") and chance.random() < 0.5:
+    if clerk.state.endswith("password") and chance.random() < 0.5:
         clerk.press("0000 确认" if clerk.state.startswith("sale") else "123456 确认")
 
 
