@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,12 +65,12 @@ def give_up(clerk: Clerk, reason: str = "3") -> str:
 
 
 @pytest.fixture
-def stuck(tmp_path: Path) -> Clerk:
-    clerk = Clerk(tmp_path, **LONG)  # type: ignore[arg-type]
-    with clerk:
+def stuck(tmp_path: Path) -> Iterator[Clerk]:
+    """A terminal that is closed because of such a sale."""
+    with Clerk(tmp_path, **LONG) as clerk:
         clerk.sign_in()
         stuck_sale(clerk)
-        yield clerk  # type: ignore[misc]
+        yield clerk
 
 
 def test_without_a_case_the_list_says_so_and_leads_back(clerk: Clerk) -> None:

@@ -17,7 +17,7 @@ from posd.ledger.records import State, TransactionRecord
 from posd.money.requests import Reference, SwipedCard, request_of
 from posd.terminal.exchange import exchange
 from posd.terminal.flows import FLOWS
-from posd.terminal.machine import Flow, Part, Row, Step, assemble
+from posd.terminal.machine import Action, Flow, Part, Row, Step, assemble
 from posd.terminal.screens import Screen, lay_out, page
 from posd.texts import LANGUAGES, catalogue
 from protocol.transactions import Doubt
@@ -51,8 +51,8 @@ def ready(_dialogue: Dialogue) -> Screen:
     return Screen("ready")
 
 
-def asking(name: str, ask: object, doubt: Doubt) -> Flow:
-    first = Part((Step("ready", ready),), (Row("ready", "confirm", None, "waiting", ask),))  # type: ignore[arg-type]
+def asking(name: str, ask: Action, doubt: Doubt) -> Flow:
+    first = Part((Step("ready", ready),), (Row("ready", "confirm", None, "waiting", ask),))
     return assemble(name, first, exchange(title, name, "ready", doubt=doubt))
 
 

@@ -93,7 +93,8 @@ def test_a_step_of_a_later_version_is_still_a_line() -> None:
 def test_every_state_and_step_is_told_in_rows_that_a_printer_and_a_screen_can_show(
     language: str, state: State
 ) -> None:
-    steps = [step(what, code="96", **{"try": 3, "reason": "A0", "verdict": "4"}) for what in STEPS]
+    details = {"code": "96", "try": 3, "reason": "A0", "verdict": "4"}
+    steps = [StepRecord(NOON, what, details) for what in STEPS]
     steps.append(step("reversing", reason="unheard of"))
     told = story(record(state, response_code="96"), steps, catalogue(language))
     for line in told:
