@@ -13,6 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+import cbor2
+
 from posd.testing.checker import check_files, write_capture
 from posd.testing.compare import compare
 from posd.testing.counter import Counter
@@ -254,10 +256,13 @@ class Round:
             rows = connection.execute(
                 "SELECT kind || ' ' || state, count(*) FROM transactions GROUP BY 1"
             ).fetchall()
+            undecided = _unresolved_by_nobody(connection)
         outcome.transactions = Counts(dict(rows))
         self._tell(str(report).partition("\n")[0])
-        if not report.holds or report.unresolved:
+        if not report.holds:
             raise Disagreement(str(report))
+        if undecided:
+            raise Disagreement(f"unresolved, and no supervisor did it: {undecided}\n{report}")
         comparison = compare(copy, host)
         if not comparison.agree:
             raise Disagreement(str(comparison))
@@ -322,6 +327,18 @@ class Round:
             disk=self._plan.disk,
             dead_disk=self._plan.dead_disk,
         )
+
+
+def _unresolved_by_nobody(connection: sqlite3.Connection) -> list[str]:
+    """Vouchers for a person that no person made so; here nothing else has a reason to."""
+    given_up = {
+        cbor2.loads(details).get("transaction")
+        for (details,) in connection.execute(
+            "SELECT details FROM audit WHERE what = 'reversal_given_up'"
+        )
+    }
+    unresolved = connection.execute("SELECT id, stan FROM transactions WHERE state = 'unresolved'")
+    return [stan for number, stan in unresolved if number not in given_up]
 
 
 async def _stop(task: asyncio.Task[None]) -> None:
