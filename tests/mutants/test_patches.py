@@ -1,0 +1,23 @@
+"""The patches: all there, and still about the code as it is. What catches them is no quick test."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.mutants.__main__ import NOT_YET, ROOT, Mutant, apply, mutants
+
+EVERY = list(mutants())
+
+
+def test_every_fault_has_its_patch_or_says_why_not() -> None:
+    assert sorted([*(mutant.number for mutant in EVERY), *NOT_YET]) == list(range(1, 16))
+
+
+@pytest.mark.parametrize("mutant", EVERY, ids=lambda mutant: mutant.patch.stem)
+def test_a_patch_still_applies(mutant: Mutant) -> None:
+    assert apply(mutant, ROOT, check=True) == ""
+
+
+@pytest.mark.parametrize("mutant", EVERY, ids=lambda mutant: mutant.patch.stem)
+def test_the_tests_that_it_names_are_there(mutant: Mutant) -> None:
+    assert all((ROOT / test).exists() for test in mutant.tests)
