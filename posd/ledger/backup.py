@@ -7,7 +7,6 @@ It holds no working keys and no encrypted card number of a closed batch.
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -125,6 +124,8 @@ class Backups:
 
         open_batch: the id of the batch that is open now. Raises LedgerFailed; no copy is ever half changed.
         """
+        import shutil  # seldom needed, and slow to load
+
         changed = []
         for copy in self.newest_first():
             try:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from posd.config import (
+    BackupSettings,
     CardReaderSettings,
     Configuration,
     ConfigurationError,
@@ -22,6 +23,7 @@ from posd.config import (
     LogSettings,
     MoneySettings,
     PrinterSettings,
+    PrintingSettings,
     TerminalSettings,
     TimeoutSettings,
     VoidSettings,
@@ -367,12 +369,14 @@ SECTIONS: dict[str, Any] = {
     "host": HostSettings,
     "dialect": DialectSettings,
     "money": MoneySettings,
+    "backup": BackupSettings,
     "void": VoidSettings,
     "timeouts": TimeoutSettings,
     "devices.keypad": KeypadSettings,
     "devices.display": DisplaySettings,
     "devices.printer": PrinterSettings,
     "devices.card_reader": CardReaderSettings,
+    "printing": PrintingSettings,
     "keys": KeyFileSettings,
     "log": LogSettings,
 }
