@@ -82,7 +82,7 @@ class Proxy:
     def reset(self) -> None:
         """The connections that there are end in the middle of whatever they carry."""
         for writer in tuple(self._lines):
-            self._cut(writer)
+            self.cut(writer)
 
     async def drained(self) -> None:
         """Wait until everything that was on its way has arrived."""
@@ -146,16 +146,13 @@ class Proxy:
         """Somewhere in so many bytes, both ends included."""
         return self._random.randint(0, size)
 
-    def _cut(self, writer: asyncio.StreamWriter) -> None:
+    def cut(self, writer: asyncio.StreamWriter) -> None:
         """With RST or with FIN."""
         line = writer.get_extra_info("socket")
         if line is not None and self._random.random() < 0.5:
             with suppress(OSError):
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         writer.transport.abort()
-
-    def cut(self, writer: asyncio.StreamWriter) -> None:
-        self._cut(writer)
 
 
 class _Exchange:

@@ -49,7 +49,7 @@ def torture(directory: Path, *options: str) -> dict[str, object]:
 
 def test_a_few_kills_and_many_faults_leave_both_ledgers_in_agreement(tmp_path: Path) -> None:
     directory = tmp_path / "run"
-    report = torture(directory, "--minutes", "0.13", "--rests", "1", "--seed", "11")
+    report = torture(directory, "--minutes", "0.1", "--rests", "1", "--seed", "11")
     assert report["disagreements"] == 0
     assert report["checks"] == 1
     assert int(str(report["starts"])) >= int(str(report["kills"])) + 1
@@ -62,7 +62,7 @@ def test_a_few_kills_and_many_faults_leave_both_ledgers_in_agreement(tmp_path: P
     os.geteuid() != 0 and not os.environ.get("POSD_CI"), reason="a file system needs root"
 )
 def test_power_cuts_of_a_real_file_system_leave_both_ledgers_in_agreement(tmp_path: Path) -> None:
-    options = ("--power", "--no-disk", "--minutes", "0.1", "--rests", "1", "--seed", "12")
+    options = ("--power", "--no-disk", "--minutes", "0.09", "--rests", "1", "--seed", "12")
     report = torture(tmp_path / "run", *options)
     assert report["strike"] == "power cut"
     assert report["disagreements"] == 0
