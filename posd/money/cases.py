@@ -40,7 +40,8 @@ class Cases:
         """See Money.close_case."""
         ledger = self._desk.ledger
         record = ledger.transactions.get(transaction)
-        if record.state is not State.UNRESOLVED:
+        closed = any(step.what == "case_closed" for step in ledger.transactions.steps(transaction))
+        if record.state is not State.UNRESOLVED or closed:
             return False
         details = {"transaction": transaction, "stan": record.stan, "verdict": verdict}
         with ledger.commit("case_closed"):

@@ -233,7 +233,12 @@ class Money:
             self._agenda.add(self._repeat)
 
     def power_up(self) -> None:
-        """The first thing after a start, without a clerk: what is pending is reversed."""
+        """The first thing after a start, without a clerk: what is pending is reversed.
+
+        A restored ledger signs in: its keys and its batch number are of the past (M16).
+        """
+        if self._desk.ledger.settings.get("restored", False) and not self._session.signed_in:
+            self._agenda.add(self._sign_in_if_due)
         self._reversals.power_up()
         if self._reversals.pending():
             self._agenda.add(self._reverse)
@@ -261,7 +266,10 @@ class Money:
 
     def recover(self) -> None:
         """Decide open intents, before any event."""
-        recover(self._desk.ledger, self._desk.configuration.money.stan_jump_after_restore)
+        ledger = self._desk.ledger
+        if recover(ledger, self._desk.configuration.money.stan_jump_after_restore):
+            with ledger.commit("sign_in_demanded"):
+                self._session.demand_sign_in()
 
     def host_connected(self, event: HostConnected) -> None:
         self._line.connected(event)

@@ -13,10 +13,11 @@ from protocol.transactions import Doubt
 log = structlog.get_logger()
 
 
-def recover(ledger: Ledger, stan_jump_after_restore: int) -> None:
+def recover(ledger: Ledger, stan_jump_after_restore: int) -> bool:
     """Every open intent is decided as after a lost answer; what was in memory only is given up.
 
-    In a restored ledger everything in doubt is unresolved, and the STAN jumps ahead.
+    In a restored ledger everything in doubt is unresolved, and the STAN jumps ahead; True the first
+    time that it is looked at.
     """
     restored = ledger.settings.get("restored", False)
     if restored and not ledger.settings.get("restored_seen", False):
@@ -26,9 +27,10 @@ def recover(ledger: Ledger, stan_jump_after_restore: int) -> None:
                 _give_up(ledger, record, "the ledger is a restored backup")
             ledger.counters.jump_stan(stan_jump_after_restore)
             ledger.settings.put("restored_seen", True)
-        return
+        return True
     decide_open_intents(ledger, NO_ANSWER, "power-up")
     _give_up_what_cannot_go_on(ledger)
+    return False
 
 
 def decide_open_intents(ledger: Ledger, reason: str, because: str) -> list[TransactionRecord]:

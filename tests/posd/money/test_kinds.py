@@ -311,6 +311,7 @@ def test_a_supervisor_gives_up_a_reversal_only_when_its_tries_are_spent(counter:
     assert counter.newest().state is State.UNRESOLVED
     assert ("00", "reversal_given_up") in [e[1:3] for e in counter.ledger.audit.entries()]
     assert counter.money.close_case(pending.id, "00", "1")
+    assert not counter.money.close_case(pending.id, "00", "2")  # one verdict a case
     assert counter.newest().state is State.UNRESOLVED
     assert outcomes(counter.sale(100)) == [Outcome.APPROVED]
 
@@ -320,7 +321,7 @@ def test_a_restored_ledger_opens_again_when_a_supervisor_has_confirmed_it(counte
         counter.ledger.settings.put("restored", True)
     counter.power_cut()
     counter.power_on()
+    counter.let_pass(5)
     assert only_refusal(counter.sale(100)) == "restored"
     counter.money.confirm_restored("00")
-    counter.sign_in()
     assert outcomes(counter.sale(100)) == [Outcome.APPROVED]
