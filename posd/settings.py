@@ -117,7 +117,7 @@ class DialectSettings(Section, frozen=True, kw_only=True):
     )
     frame_cap: Annotated[int, Meta(ge=64, le=65_535)] = 4096
     mac_algorithm: Literal["ecb", "x9.9", "x9.19", "xor-3des", "sm4-ecb"] = "ecb"
-    working_key_layout: Literal["default", "records-25", "records-57"] = "default"
+    working_key_layout: Literal["default", "tagged-25", "three-of-19"] = "default"
     pin_length: Annotated[int, Meta(ge=4, le=12)] = 12
     security_method: Literal["0", "3", "4", "6"] = "6"
     track_encryption: bool = False
