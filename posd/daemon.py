@@ -39,6 +39,8 @@ _log = structlog.get_logger()
 ENDED: Final = 0
 FAILED: Final = 1
 _PR_SET_DUMPABLE: Final = 4  # linux/prctl.h
+_M_MMAP_THRESHOLD: Final = -3  # malloc.h
+_LARGE_BLOCK: Final = 1024 * 1024  # bytes
 
 
 def run(configuration: Configuration) -> int:
@@ -48,6 +50,7 @@ def run(configuration: Configuration) -> int:
     """
     started = time.monotonic()  # noqa: TID251 - how long the start took, for the log
     leave_no_core_dump()
+    give_memory_back()
     log.configure(configuration.log)
     signals = _Signals()
     check_ports(configuration)
@@ -76,6 +79,15 @@ def leave_no_core_dump() -> None:
     """A crash writes no memory to disk, and no other process of the same user reads it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def give_memory_back() -> None:
+    """What a password's comparison takes, 16 MiB, goes back to the system when it is done.
+
+    glibc would raise its threshold with the first such block that is freed, and keep later ones in a
+    heap of the thread that asked: as many times 16 MiB as there are threads (mallopt(3)).
+    """
+    ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def _open_ledger(configuration: Configuration, keys: Keys, clock: SystemClock) -> Ledger | None:
