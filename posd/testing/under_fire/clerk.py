@@ -35,6 +35,8 @@ _CARDS: Final = (
     "lost",
 )
 _REFUSED_VOUCHERS: Final = ("没有可撤销的", "无此凭证号", "该笔", "该订单已取消")
+_WAITING: Final = "正在"
+_PATIENCE: Final = 10  # answers to the same text
 _FAILED: Final = ("交易失败", "未发送 未扣款", "已冲正 未扣款")
 _ENDLESS: Final = (67, 69, 94, 98)
 """Amounts 2.xx and 3.xx whose reversal never ends: no run could come to rest."""
@@ -62,6 +64,8 @@ class Clerk:
         self._random = random
         self._card = "good"
         self._seen: list[str] = []
+        self._answered = ""  # the text that was answered last
+        self._tired = 0  # how often since something else was
         self._bought: dict[str, str] = {}  # voucher -> card
         self._wanted: str | None = None  # the card of the sale that is being voided
         self._answers: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
@@ -76,6 +80,8 @@ class Clerk:
             ("确认=撤销", self._confirm_mostly),
             ("请先签到", self._confirm),
             ("请刷卡或输入金额", self._begin),
+            ("超过限额", lambda: self._press(Key.CANCEL)),
+            ("位数太多", lambda: self._press(Key.CANCEL)),
             ("不是原卡", self._other_card),
             ("消费 金额", self._amount),
             ("请刷卡", self._swipe),
@@ -84,7 +90,7 @@ class Clerk:
             ("请撕纸", self._confirm),
             ("确认=重打", self._paper_trouble),
             *((failed, self._try_again_or_not) for failed in _FAILED),
-            ("正在", self._wait),
+            (_WAITING, self._wait),
             ("管理", lambda: self._press(Key.CANCEL)),
             ("菜单", self._menu),
             ("上笔", self._confirm_mostly),
@@ -109,7 +115,13 @@ class Clerk:
     async def _answer(self, screen: str) -> None:
         for text, answer in self._answers:
             if text in screen:
-                await answer()
+                self._tired = self._tired + 1 if text == self._answered else 0
+                self._answered = text
+                if self._tired > _PATIENCE and text != _WAITING:
+                    await self._press(Key.CANCEL)  # this leads nowhere: begin again
+                    self._tired = 0
+                else:
+                    await answer()
                 return
         if screen.strip():
             await self._press(Key.CANCEL)
