@@ -88,7 +88,11 @@ class Scenario:
 
 
 class Shop:
-    """Makes everything below one directory, which may hold a prepared state. Call `run` once."""
+    """Makes everything below one directory, which may hold a prepared state. Call `run` once.
+
+    lives: the points of each life of the terminal. papers: every slip that was handed to a printer.
+    problems: what went wrong while it ran. began: when, in the ledger's milliseconds.
+    """
 
     def __init__(self, directory: Path, scenario: Scenario, hours: float = 0.0) -> None:
         """hours: how long after the beginning of virtual time this begins."""
@@ -98,7 +102,6 @@ class Shop:
         self.lives: list[Points] = []
         self.papers: list[Handed] = []
         self.problems: list[str] = []
-        self.closing: str | None = None
         self._directory = directory
         self._acquirer_ledger = AcquirerLedger(directory / _ACQUIRER)
         self._acquirer = self._new_acquirer()
@@ -129,7 +132,7 @@ class Shop:
         self.life.do(call)
 
     def let_pass(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
-        """False also when the terminal has ended itself meanwhile."""
+        """Until this is true, or the terminal has ended itself; tells whether one of them came."""
         life = self.life
         return self.world.let_pass(seconds, lambda: life.ended is not None or until())
 
@@ -158,7 +161,7 @@ class Shop:
             self.world.after(seconds, lambda what=what: self._meanwhile(what))  # type: ignore[misc]
         self._protected(lambda: self.scenario.business.ask(self))
         self._come_to_rest()
-        self._protected(lambda: self._pass_by(AFTERWARDS))
+        self._protected(self._wait)
         self._come_to_rest()
         if not self.life.at_rest() and not plan.never_read:
             self.problems.append("it does not come to rest")
@@ -169,12 +172,12 @@ class Shop:
         self._acquirer_ledger.close()
 
     def _close(self) -> None:
-        self.closing = self.scenario.business.close(self)
-        if self.closing is not None:
-            self.problems.append(f"afterwards a sale is not approved: {self.closing}")
+        said = self.scenario.business.close(self)
+        if said is not None:
+            self.problems.append(f"afterwards a sale is not approved: {said}")
 
-    def _pass_by(self, seconds: float) -> None:
-        self.let_pass(seconds)
+    def _wait(self) -> None:
+        self.let_pass(AFTERWARDS)
 
     def _come_to_rest(self) -> None:
         for _ in range(_LIVES):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from posd.core.events import Outcome
 from posd.ledger.records import State
 from posd.money.financial import Financial
 from posd.testing.crash_points import silence
@@ -25,7 +24,7 @@ def campaign() -> Iterator[Campaign]:
 def tell(figures: Figures, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(
-            f"\n{figures.name}: {figures.points} points, {figures.combinations} combinations,"
+            f"\n{figures.name}: {figures.points or 'no new'} points, {figures.combinations} combinations,"
             f" {figures.lives} lives, {len(figures.found)} violations"
         )
 
@@ -102,12 +101,6 @@ def test_an_approval_that_is_not_reversed_in_doubt_is_found(
 ) -> None:
     def believe(self: Financial, identity: int, *_: object) -> None:
         self._close(identity, State.NOT_SENT, {"reason": "a fault that was put in"})
-        self._desk.report(parts_ended(identity))
-
-    def parts_ended(identity: int) -> object:
-        from posd.core.events import TransactionEnded
-
-        return TransactionEnded(identity, Outcome.NOT_SENT)
 
     monkeypatch.setattr(Financial, "_undo", believe)
     point = number_of(campaign, "sale", "acquirer has committed")
