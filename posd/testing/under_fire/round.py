@@ -275,9 +275,9 @@ class Round:
         shutil.copytree(self._installation.state_directory, kept, dirs_exist_ok=True)
 
     async def _close(self) -> None:
+        await self._troubles.abandon()
         if self._supervisor.is_alive():
             await asyncio.to_thread(self._supervisor.end)
-        await self._troubles.abandon()
         self.outcome.kills = self._supervisor.counted
         self.outcome.faults = self._story.faults
         self.outcome.keys = self._clerk.keys

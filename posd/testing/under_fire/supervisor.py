@@ -110,11 +110,10 @@ class Supervisor(threading.Thread):
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def between_lives(self, act: Callable[[], None], *, kill: bool = True) -> None:
-        """Do this when no process runs; kill: at once."""
+    def between_lives(self, act: Callable[[], None]) -> None:
+        """Kill the process that runs, and do this before the next one."""
         self._between.append(act)
-        if kill:
-            self._wake()
+        self._wake()
 
     def in_life(self, act: Callable[[DaemonProcess], None]) -> None:
         """Do this to the process that runs."""
