@@ -61,13 +61,15 @@ class Expectations:
     """Settings of the terminal that rules depend on.
 
     at_rest: the terminal could reach a healthy host long enough to finish everything.
-    reversals_needing_mac: code 00 of an 0410 counts only with 64.
+    reversals_needing_mac: code 00 of an 0410 counts only with 64. counter_came_round: all numbers have
+    been used; those of sign-ins and of refused orders may come again.
     """
 
     at_rest: bool = True
     reversal_tries: int = 3
     notice_tries: int = 3
     reversals_needing_mac: bool = True
+    counter_came_round: bool = False
 
 
 class Step(NamedTuple):
@@ -205,6 +207,20 @@ class Evidence:
     @property
     def messages(self) -> Sequence[Wire]:
         return () if self.traffic is None else self.traffic.messages
+
+    def has_no_taker(self, one: Transaction) -> bool:
+        """Is it a notice that can never be answered otherwise: the host has changed the batch number since,
+        has no copy on file, and says 77 to every copy? It goes on being repeated (money M15)."""
+        if one.kind != "completion_notice" or one.state != "pending":
+            return False
+        answers = self.answers.get(("0230", one.stan), ())
+        batches = [
+            answer.batch for answer in self.messages
+            if answer.mti == "0810" and not answer.outgoing and answer.get(39) == "00"
+        ]  # fmt: skip
+        return bool(
+            answers and answers[-1].get(39) == "77" and batches and batches[-1] != one.batch_number
+        )
 
     def intent_of(self, message: Wire) -> Transaction | None:
         """The transaction that a request, its reversal or an answer names by 60.2, 11, 3, 25, 60.1."""

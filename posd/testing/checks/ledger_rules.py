@@ -52,6 +52,8 @@ def numbers_name_one_thing(evidence: Evidence) -> Iterator[Violation]:
 
 def a_duplicate_moves_the_counter(evidence: Evidence) -> Iterator[Violation]:
     """M2: after 94 the counter jumps by 100."""
+    if evidence.expected.counter_came_round:
+        return
     for one, following in pairwise(evidence.transactions):
         if one.state == "declined" and one.response_code == "94":
             distance = (int(following.stan) - int(one.stan)) % _LAST_STAN
@@ -85,7 +87,7 @@ def one_outcome(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation(rule, f"it became {after} from {before}", one.name)
         if states[-1] != one.state:
             yield Violation("M4", f"it is {one.state}, its story says {states[-1]}", one.name)
-        if evidence.expected.at_rest and one.state in UNFINISHED:
+        if evidence.expected.at_rest and one.state in UNFINISHED and not evidence.has_no_taker(one):
             rule = "M15" if one.state == "pending" else "M4"
             yield Violation(rule, f"it is still {one.state} at rest", one.name)
         outcomes = [state for state in states if state in _OUTCOMES]

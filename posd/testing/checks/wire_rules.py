@@ -61,12 +61,15 @@ def numbers_on_the_wire(evidence: Evidence) -> Iterator[Violation]:
             continue
         if stan == "000000":
             yield Violation("M2", "element 11 is 000000", _at(message))
-        if message.mti in _MANAGEMENT and stan in evidence.numbers:
+        again = evidence.expected.counter_came_round
+        if message.mti in _MANAGEMENT and stan in evidence.numbers and not again:
             yield Violation("M2", "its number is that of a transaction or an order", _at(message))
         first = owners.setdefault(stan, message)
         if first is message or message.mti == "0400" or message.mti in ("0500", "0320"):
             continue
         notice = message.mti == first.mti == "0220" and message.batch == first.batch
+        if again and (first.mti in _MANAGEMENT or message.mti in _MANAGEMENT):
+            continue
         if not notice:
             yield Violation("M2", f"its number was used by {_at(first)}", _at(message))
 

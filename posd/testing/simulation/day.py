@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -107,7 +108,11 @@ class Day:
                 self._trade()
                 self._rest()
             except LedgerError as error:
-                self._breaks("M14", f"the ledger has failed, and the terminal goes on: {error}", "in a commit")
+                self._breaks(
+                    "M14",
+                    f"the ledger has failed, and the terminal goes on: {error}",
+                    "in a commit",
+                )
             return self._judge()
         finally:
             if self._life is not None:
@@ -132,12 +137,12 @@ class Day:
             if self._life is not None:
                 self._made = self._life.transactions_made()
             self._clerk.may_begin = self._made < wanted
-            enough = self._faults.total() >= FEWEST_FAULTS
-            if enough and not self._clerk.may_begin and self._is_quiet():
+            enough = self._faults.total() >= FEWEST_FAULTS and not self._clerk.may_begin
+            if enough and (self._is_quiet() or chance.happens(0.1)):
                 break
             if chance.happens(trouble):
                 self._troublemaker.make()
-            if chance.happens(0.02):
+            if chance.happens(0.04):
                 self._guarded(self._business.decide)
             if self._life is None:
                 self._pass(chance.between(0.0, 60.0))
@@ -153,6 +158,8 @@ class Day:
         self._network.calm()
         self._network.up = True
         self._host.restart()
+        if self._chance.happens(0.3):
+            self.forget_session()
         self._surroundings.printer.load_paper()
         self._surroundings.printer.replug()
         if self._life is None:
@@ -272,6 +279,23 @@ class Day:
         self._happened("clock step")
         self.note(f"by {by}")
         self._world.step_clock(by)
+
+    def counter_comes_round(self, numbers: int) -> None:
+        """The next numbers are those of the last ones: all others have been used since."""
+        life = self._life
+        if life is None:
+            return
+        self._happened("STAN comes round")
+        self._expected = replace(self._expected, counter_came_round=True)
+
+        def back() -> None:
+            with life.ledger.commit("round"):
+                life.ledger.counters.jump_stan(999_999 - numbers)
+
+        life.ask(back)
+
+    def jump_to_midnight_in(self, seconds: float) -> None:
+        self._world.after(seconds, lambda: self.jump_to_midnight(0.0))
 
     def jump_to_midnight(self, seconds: float) -> None:
         """Both clocks: so many seconds after the next midnight."""

@@ -25,6 +25,7 @@ _ABOUT: Final[Mapping[str, frozenset[str]]] = {
     name: kind.originals for name, kind in KINDS.items() if kind.originals
 }
 _PIN_ASKED: Final = ("balance_inquiry", "pre_authorisation", "sale")
+_IN_DOUBT: Final = (State.PENDING, State.UNRESOLVED)
 _SUPERVISOR: Final = "00"
 _ORDINARY: Final = 400  # fen: from here on amounts choose no outcome at the test acquirer
 
@@ -76,7 +77,7 @@ class OtherBusiness:
             if record.reversal_tries >= self._reversal_tries
         ]  # fmt: skip
         open_cases = life.ledger.transactions.in_states(State.UNRESOLVED)
-        if spent and chance.happens(0.3):
+        if spent and chance.happens(0.6):
             record = chance.one(spent)
             self._note(f"supervisor gives up the reversal of {record.stan}")
             life.ask(
@@ -99,6 +100,10 @@ class OtherBusiness:
         if self._chance.happens(0.1):
             states += [State.VOIDED, State.COMPLETED, State.REVERSED, State.UNRESOLVED]
         found = [one for one in transactions.in_states(*states) if one.kind in kinds]
+        doubtful = {one.original for one in transactions.in_states(*_IN_DOUBT)}
+        delicate = [one for one in found if one.id in doubtful]
+        if delicate and self._chance.happens(0.5):
+            return self._chance.one(delicate)
         return self._chance.one(found) if found else None
 
     def _card(self, original: TransactionRecord | None) -> TestCard:

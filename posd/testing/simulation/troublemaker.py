@@ -159,6 +159,15 @@ class Troublemaker:
     def _midnight(self) -> None:
         self._day.jump_to_midnight(self._chance.between(-90.0, 5.0))
 
+    def _midnight_in_doubt(self) -> None:
+        """A request is lost, and before its reversal is over it is another day."""
+        chance = self._chance
+        self._order(chance.one(("sale", "any", "sale_void")), Outcome(fault=Fault.LOST))
+        self._day.jump_to_midnight_in(chance.between(5.0, 180.0))
+
+    def _counter_comes_round(self) -> None:
+        self._day.counter_comes_round(self._chance.whole(1, 60))
+
     def _any_keys(self) -> None:
         """Somebody leans on the keypad."""
         for _ in range(self._chance.whole(2, 12)):
@@ -185,5 +194,7 @@ _KINDS: Final[tuple[tuple[float, Callable[[Troublemaker], None]], ...]] = (
     (2, Troublemaker._unplugged),
     (2, Troublemaker._clock_step),
     (1, Troublemaker._midnight),
+    (2, Troublemaker._midnight_in_doubt),
+    (1, Troublemaker._counter_comes_round),
     (2, Troublemaker._any_keys),
 )

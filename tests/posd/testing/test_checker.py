@@ -34,19 +34,25 @@ from tests.posd.money.rig import Counter, outcomes
 from tests.posd.money.test_kinds import ask, prepared
 
 
+def captured_counter(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, captured: list[Captured]
+) -> Counter:
+    """A money core whose line is captured."""
+
+    class CapturedLink(VirtualLink):
+        def plug_in(self, report: Callable[[Event], None]) -> Host:  # type: ignore[override]
+            return CapturedHost(super().plug_in, report, captured, self.world.monotonic)
+
+    monkeypatch.setattr(rig, "VirtualLink", CapturedLink)
+    return Counter(directory)
+
+
 class Trade:
     """A morning's trade with everything in it, and the files that it left."""
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.captured: list[Captured] = []
-        captured = self.captured
-
-        class CapturedLink(VirtualLink):
-            def plug_in(self, report: Callable[[Event], None]) -> Host:  # type: ignore[override]
-                return CapturedHost(super().plug_in, report, captured, self.world.monotonic)
-
-        monkeypatch.setattr(rig, "VirtualLink", CapturedLink)
-        counter = self.counter = Counter(directory)
+        counter = self.counter = captured_counter(directory, monkeypatch, self.captured)
         counter.do(lambda: counter.money.sign_in("01"))
         self.sale = counter.approved_sale(1000)
         voided = counter.approved_sale(2000)
@@ -425,6 +431,35 @@ def test_what_a_person_must_decide_is_listed_and_in_no_sum(trade: Trade) -> None
         f"voucher {trade.refund.stan} of batch 000001, a refund of 500: refund 500 approved",
     )
     assert report.terminal_net == report.host_net == 1000 + 6000 + 7000 + 9000
+
+
+def test_a_notice_that_no_host_will_ever_take_may_stay_pending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captured: list[Captured] = []
+    counter = captured_counter(tmp_path, monkeypatch, captured)
+    counter.do(lambda: counter.money.sign_in("01"))
+    authorised = prepared(counter, "completion_notice", 7000)
+    counter.order_at_host("completion_notice", Fault.LOST)
+    assert outcomes(ask(counter, "completion_notice", 7000, authorised)) == [Outcome.PENDING]
+    lost = check_files_of(counter, captured)
+    counter.acquirer.change_batch(rig.TERMINAL, "000077")
+    counter.do(lambda: counter.money.sign_in("01"))
+    counter.let_pass(600)
+    refused = check_files_of(counter, captured)
+    counter.close()
+    assert [violation.rule for violation in lost.violations] == ["M15"]
+    assert (refused.violations, dict(refused.states)["pending"]) == ((), 1)
+
+
+def check_files_of(counter: Counter, captured: list[Captured]) -> Report:
+    """What the checker says now, between two lives of the terminal."""
+    counter.power_cut()
+    report = check_files(
+        counter.ledger_path, counter.ledger_path.with_name("acquirer.db"), captured
+    )
+    counter.power_on()
+    return report
 
 
 def test_a_ledger_that_is_not_at_rest_may_hold_what_is_in_doubt(
