@@ -132,12 +132,16 @@ class Line:
         self._loop = None
 
     async def stop(self) -> None:
-        """Closes, after giving what is queued half a second to go out."""
+        """Closes, after giving what is queued, here and in the kernel, half a second to go out."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _STOP_SECONDS
-        while self._queued and self.state is LineState.PRESENT and loop.time() < deadline:
+        while self._unsent and self.state is LineState.PRESENT and loop.time() < deadline:
             await asyncio.sleep(0.01)
         self.close()
+
+    @property
+    def _unsent(self) -> int:
+        return self._queued + (self._port.unsent if self._port is not None else 0)
 
     # -- finding and losing ---------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import socket
+import sys
 import termios
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,10 @@ class OpenPort(Protocol):
     @property
     def descriptor(self) -> int: ...
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that the kernel has taken and the line has not carried yet, as far as it can tell."""
+
     def close(self) -> None: ...
 
 
@@ -149,10 +154,20 @@ class _SerialPort:
             self.close()
             raise PortError(_reason(error)) from None
 
+    @property
+    def unsent(self) -> int:
+        try:
+            answer = fcntl.ioctl(self.descriptor, termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return 0
+        return int.from_bytes(answer, sys.byteorder)
+
     def close(self) -> None:
         """Throws away what is unwritten: close(2) would wait up to 30 s for a stopped device."""
+        # A pseudo-terminal's output is its reader's input: flushing it takes away what has arrived.
+        what = termios.TCIOFLUSH if self.unsent else termios.TCIFLUSH
         with contextlib.suppress(OSError, termios.error):
-            termios.tcflush(self.descriptor, termios.TCIOFLUSH)
+            termios.tcflush(self.descriptor, what)
         with contextlib.suppress(OSError):
             fcntl.ioctl(self.descriptor, termios.TIOCNXCL)
         with contextlib.suppress(OSError, termios.error, serial.SerialException):
@@ -206,6 +221,8 @@ class _TcpPort:
             raise PortError(_reason(error)) from None
         return cls(connection)
 
+    unsent = 0  # close(2) sends the rest
+
     def close(self) -> None:
         self._connection.close()
 
@@ -223,6 +240,8 @@ class _InputPort:
         except OSError as error:
             os.close(self.descriptor)
             raise PortError(f"cannot be grabbed: {_reason(error)}") from None
+
+    unsent = 0
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

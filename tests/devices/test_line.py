@@ -280,6 +280,7 @@ def test_a_clean_stop_lets_the_last_bytes_out(tmp_path: Path, until: Any) -> Non
             await ends.line.stop()
             assert ends.states == [PRESENT], "a stop is no loss"
             assert ends.line.state is ABSENT
+            await until(lambda: ends.heard == b"goodbye")
 
     asyncio.run(scene())
 
