@@ -43,7 +43,10 @@ class Care:
             database.check(quick=True)
             self._suspect.unlink(missing_ok=True)
             log.warning("ledger.checked_after_error")
-        self._renew(database)
+        if self.gave_room:  # just now: it is for this start
+            database.checkpoint_every(_PAGES_WITHOUT_RESERVE)
+        else:
+            self._renew(database)
 
     def failed(self, name: str) -> None:
         """SQLite reported this error: the next start may need room, and a look at the whole file."""

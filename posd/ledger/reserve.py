@@ -36,7 +36,8 @@ class Reserve:
     def renew(self) -> bool:
         """Set the room aside again when there is enough of it; True when it is held afterwards.
 
-        The blocks are really allocated: a file with a hole would give nothing back.
+        The blocks are really allocated: a file with a hole would give nothing back. More is asked for than
+        is kept, because a quota is in no other way to be seen.
         """
         if self.held:
             return True
@@ -45,7 +46,8 @@ class Reserve:
                 return False
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.posix_fallocate(descriptor, 0, SIZE)
+                os.posix_fallocate(descriptor, 0, _ROOM_TO_RENEW)
+                os.ftruncate(descriptor, SIZE)
             finally:
                 os.close(descriptor)
         except OSError:  # a quota, or a disk that cannot be written: then there is none
