@@ -1,0 +1,1 @@
+"""The parts of the independent checker: what it reads, and the rules."""

@@ -1,0 +1,1 @@
+"""Days of trade under a virtual clock, by seed: see README.md."""
