@@ -49,6 +49,7 @@ SETTINGS: Final[Mapping[tuple[str, ...], SettingValue]] = {
 """Short times, so that whatever they guard happens often; unplugged devices keep nobody from starting."""
 
 _REST_SECONDS: Final = 90.0
+_SETTLED_SECONDS: Final = 1.5  # s; longer than a key takes to become an intent on a loaded machine
 _LOOK: Final = 0.1
 _FULL_BATCH: Final = 900  # transactions: a batch takes 999, and no settlement empties it yet
 _IN_DOUBT: Final = (
@@ -191,11 +192,24 @@ class Round:
             )
         finally:
             await _stop(trading)
-        await self._until_ledger(_IN_DOUBT, lambda count: count == 0, "still in doubt")
+        await self._until_settled()
         await asyncio.to_thread(self._supervisor.end)
         self._check_process()
         await self._proxy.drained()
         self._story.note("at rest")
+
+    async def _until_settled(self) -> None:
+        """Nothing in doubt and nothing new for a while: the last key may still be on its way."""
+        newest, since = -1, 0.0
+
+        async def settled() -> bool:
+            nonlocal newest, since
+            found = await self._ask(_NEWEST)
+            if await self._ask(_IN_DOUBT) or found != newest:
+                newest, since = found, seconds()
+            return seconds() - since >= _SETTLED_SECONDS
+
+        await self._until_async(settled, "still in doubt")
 
     def _check_process(self) -> None:
         if self._supervisor.failure:
