@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Final
 
 from devices.port import FlowControl, LineSettings, OpenPort, Parity, PortError, open_port
-from devices.recorder import FlightRecorder, Mask
+from devices.recorder import Direction, FlightRecorder, Mask
 
 __all__ = ["FlowControl", "Line", "LineSettings", "LineState", "Parity"]
 
@@ -23,6 +23,8 @@ FIRST_RETRY_SECONDS: Final = 0.2
 LAST_RETRY_SECONDS: Final = 5.0
 STEADY_SECONDS: Final = 5.0  # a line that was there so long starts its back-off anew
 READ_SIZE: Final = 4096  # the kernel's own line buffer (N_TTY_BUF_SIZE)
+Tap = Callable[[float, Direction, bytes], None]
+
 _STOP_SECONDS: Final = 0.5  # what a clean stop waits for the last bytes
 
 
@@ -76,6 +78,8 @@ class Line:
         self._search: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.recorder = FlightRecorder(self.now)
+        self.tap: Tap | None = None
+        """Gets every byte unmasked, for a recording of the line; who sets it answers for secrets."""
 
     @property
     def state(self) -> LineState:
@@ -108,6 +112,8 @@ class Line:
             return False
         if data:
             self.recorder.record("out", data, self._mask_out)
+            if self.tap is not None:
+                self.tap(self.now(), "out", data)
             self._queue.append(data)
             self._queued += len(data)
             if len(self._queue) == 1:
@@ -225,6 +231,8 @@ class Line:
             self._lose("hung up")
             return
         self.recorder.record("in", data, self._mask_in)
+        if self.tap is not None:
+            self.tap(self.now(), "in", data)
         self._on_bytes(data)
 
     def _writable(self) -> None:

@@ -74,6 +74,13 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
         ledger_tool.add_commands(ledger.add_subparsers(metavar="COMMAND", required=True))
 
+    record = commands.add_parser("record", help="run the terminal and record one device's line")
+    if command == "record":
+        from posd import recording_tool
+
+        recording_tool.add_arguments(record)
+        record.set_defaults(call=_record)
+
     version = commands.add_parser("version", help="show the version")
     version.set_defaults(call=_version)
     return parser
@@ -92,6 +99,20 @@ def _run(options: argparse.Namespace) -> int:
         from posd import daemon
 
         return daemon.run(configuration)
+    except ConfigurationError as error:
+        return _complain(str(error))
+    except StartError as error:
+        return _complain(_located(options.config, error))
+
+
+def _record(options: argparse.Namespace) -> int:
+    """Run the terminal, and write what one line carried when it has ended."""
+    from posd import recording_tool
+    from posd.config import ConfigurationError
+    from posd.preflight import StartError
+
+    try:
+        return recording_tool.record(options)
     except ConfigurationError as error:
         return _complain(str(error))
     except StartError as error:

@@ -10,7 +10,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
 
@@ -34,6 +34,8 @@ from posd.state_lock import StateLock
 if TYPE_CHECKING:
     import ssl
 
+    from devices.recorder import Direction
+
 _log = structlog.get_logger()
 
 ENDED: Final = 0
@@ -43,7 +45,19 @@ _M_MMAP_THRESHOLD: Final = -3  # malloc.h
 _LARGE_BLOCK: Final = 1024 * 1024  # bytes
 
 
-def run(configuration: Configuration) -> int:
+class LineListener(Protocol):
+    """Hears one device's line while the terminal runs (`posd record`)."""
+
+    role: str
+
+    def passed(self, at: float, direction: Direction, data: bytes) -> None:
+        """These bytes went through the line, unmasked."""
+
+    def secret(self, is_open: bool) -> None:
+        """A prompt for a PIN or a password was opened, or closed."""
+
+
+def run(configuration: Configuration, listener: LineListener | None = None) -> int:
     """Run the terminal until it is told to end; returns the exit code.
 
     Raises StartError when it cannot start as configured (exit code 2).
@@ -63,7 +77,7 @@ def run(configuration: Configuration) -> int:
         if ledger is None:
             return FAILED
         try:
-            terminal = _Terminal(configuration, ledger, keys, clock, context)
+            terminal = _Terminal(configuration, ledger, keys, clock, context, listener)
             return asyncio.run(terminal.run(signals, started))
         except Exception as error:  # noqa: BLE001 - one line in the log, and the next start decides
             _log.critical("terminal_failed", exc_info=error)
@@ -154,6 +168,7 @@ class _Terminal:
         keys: Keys,
         clock: SystemClock,
         context: ssl.SSLContext | None,
+        listener: LineListener | None = None,
     ) -> None:
         self._configuration = configuration
         self._exit_code: int | None = None
@@ -169,9 +184,12 @@ class _Terminal:
         self._prompt = SecretPrompt(
             self._deliver,
             check_off_the_loop(keys.device, keys.password_cost),
-            self._devices.mask_keypad,
+            self._mask,
             settle_on_loop,
         )
+        self._listener = listener
+        if listener is not None:
+            self._devices.tap(listener.role, listener.passed)
         ports = Ports(
             display=self._devices,
             printer=self._devices,
@@ -225,6 +243,11 @@ class _Terminal:
             _log.critical("core_failed", event_kind=type(event).__name__, exc_info=error)
             self._finish(FAILED)
         self._look_after_core()
+
+    def _mask(self, masked: bool) -> None:
+        self._devices.mask_keypad(masked)
+        if self._listener is not None:
+            self._listener.secret(masked)
 
     def _note_device(self, event: DeviceChanged) -> None:
         """A clerk reads on the screen what is missing; a technician, also without a screen, here."""

@@ -18,7 +18,7 @@ from devices import keypad
 from devices.card_reader import BadSwipe, CardReader, Swipe
 from devices.display import Display, Picture
 from devices.keypad import Keypad
-from devices.line import LineSettings, LineState
+from devices.line import LineSettings, LineState, Tap
 from devices.printer import JobEnded, Printer
 from devices.printer_status import PrinterStatus
 from devices.slip import Slip
@@ -122,6 +122,12 @@ class Devices:
                 lambda state: self._changed("card_reader", state),
                 with_lrc=settings.card_reader.with_lrc,
             )
+
+    def tap(self, role: str, tap: Tap) -> None:
+        """Let this hear every byte of a configured device's line."""
+        device = self._by_role()[role]
+        assert device is not None
+        device.line.tap = tap
 
     def start(self) -> None:
         """Look for every device; what is found or missing follows as events."""

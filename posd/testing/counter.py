@@ -15,8 +15,8 @@ from devices import keypad
 from devices.simulated.card_reader import Garble, SimulatedCardReader
 from devices.simulated.display import SimulatedDisplay
 from devices.simulated.keypad import SimulatedKeypad
-from devices.simulated.pseudo_terminal import PseudoTerminal
 from devices.simulated.printer import SimulatedPrinter
+from devices.simulated.pseudo_terminal import PseudoTerminal
 from devices.slip import cut_row
 from posd.acquirer.server import AcquirerServer
 from posd.core.events import Key

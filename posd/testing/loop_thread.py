@@ -33,8 +33,11 @@ class LoopThread:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run this within the loop to its end; its result, or what it raises."""
-        future: Future[T] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        return future.result(_SECONDS)
+        return self.begin(coroutine).result(_SECONDS)
+
+    def begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run this within the loop while the caller does something else."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def close(self) -> None:
         """Let what still runs end, then the thread."""

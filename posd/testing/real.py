@@ -47,10 +47,17 @@ is given their pseudo-terminals' numbers next.
 class RealStage:
     """One terminal's process below one directory, with everything it is connected to.
 
-    printer_bytes_per_second: what its printer takes; None is as fast as the machine.
+    printer_bytes_per_second: what its printer takes; None is as fast as the machine. command: of
+    `posd`, with its options: `run`, or one that runs the terminal too.
     """
 
-    def __init__(self, directory: Path, printer_bytes_per_second: float | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        printer_bytes_per_second: float | None = None,
+        command: Sequence[str] = ("run",),
+    ) -> None:
+        self._command = command
         self.witness = Witness()
         self.installation = Installation(directory)
         self.log_file = directory / "posd.log"
@@ -88,7 +95,16 @@ class RealStage:
         self._log_begins = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own program and file
-                [sys.executable, "-c", _LAUNCHER, "-m", "posd", "run", "--config", str(file)],
+                [
+                    sys.executable,
+                    "-c",
+                    _LAUNCHER,
+                    "-m",
+                    "posd",
+                    *self._command,
+                    "--config",
+                    str(file),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import os
+import shutil
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -74,10 +76,32 @@ class SerialServer:
 
 
 @contextlib.asynccontextmanager
+async def socat(device: Path) -> AsyncIterator[str]:
+    """A real serial server in front of the device: other people's code, a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    server = await asyncio.create_subprocess_exec(
+        "socat",
+        f"TCP-LISTEN:{number},bind=127.0.0.1,reuseaddr,fork,nodelay",
+        f"OPEN:{device},raw,echo=0,noctty",
+    )
+    try:
+        yield f"socket://127.0.0.1:{number}"
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+@contextlib.asynccontextmanager
 async def connected(transport: str, twin: PseudoTerminal) -> AsyncIterator[str]:
     """The port at which a driver finds the twin."""
     if transport == "pseudo-terminal":
         yield str(twin.path)
+        return
+    if transport == "socat":
+        async with socat(twin.path) as port:
+            yield port
         return
     async with SerialServer(twin.path) as port:
         yield port
@@ -93,7 +117,10 @@ async def no_exceptions(scene: Callable[[], Any]) -> None:
     assert escaped == []
 
 
-transports = pytest.mark.parametrize("transport", ["pseudo-terminal", "tcp"])
+needs_socat = pytest.mark.skipif(shutil.which("socat") is None, reason="socat is not installed")
+transports = pytest.mark.parametrize(
+    "transport", ["pseudo-terminal", "tcp", pytest.param("socat", marks=needs_socat)]
+)
 faithful = pytest.mark.parametrize("way", [perfect, one_byte_at_a_time, delayed])
 Way = Callable[[PseudoTerminal], None]
 
