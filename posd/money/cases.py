@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from posd.core.events import Outcome, TransactionEnded
-from posd.ledger.records import State
+from posd.ledger.records import State, TransactionRecord
 from posd.money.desk import Desk
 
 log = structlog.get_logger()
@@ -18,23 +18,30 @@ class Cases:
         self._desk = desk
 
     def give_up(self, transaction: int, supervisor: str, reason: str) -> bool:
-        """See Money.give_up_reversal."""
+        """See Money.give_up."""
         ledger = self._desk.ledger
         record = ledger.transactions.get(transaction)
-        if record.reversal_tries < self._desk.configuration.money.reversal_tries:
+        if not self.tries_are_spent(record):
             return False
         details = {"transaction": transaction, "stan": record.stan, "reason": reason}
         with ledger.commit("given_up"):
             moved = ledger.transactions.move(
-                transaction, [State.REVERSING], State.UNRESOLVED,
+                transaction, [State.REVERSING, State.PENDING], State.UNRESOLVED,
                 {"because": "given up by a supervisor", "reason": reason}, ended_at=ledger.now(),
             )  # fmt: skip
             if moved:
-                ledger.audit.add(ledger.now(), supervisor, "reversal_given_up", details)
+                ledger.audit.add(ledger.now(), supervisor, "given_up", details)
         if moved:
             log.error("alert.unresolved", transaction=transaction, stan=record.stan)
             self._desk.report(TransactionEnded(transaction, Outcome.UNRESOLVED))
         return moved
+
+    def tries_are_spent(self, record: TransactionRecord) -> bool:
+        """See Money.tries_are_spent."""
+        money = self._desk.configuration.money
+        if record.state is State.PENDING:
+            return record.notice_tries >= money.notice_tries
+        return record.reversal_tries >= money.reversal_tries
 
     def close(self, transaction: int, supervisor: str, verdict: str) -> bool:
         """See Money.close_case."""

@@ -247,8 +247,13 @@ class Money:
 
     # -- what a supervisor decides ----------------------------------------------------------------
 
-    def give_up_reversal(self, transaction: int, supervisor: str, reason: str) -> bool:
-        """Move a reversal whose tries are spent to *unresolved*; no 0400 is sent for it any more (M5).
+    def tries_are_spent(self, record: TransactionRecord) -> bool:
+        """Has it been tried as often as it must, before a person may take it over?"""
+        return self._cases.tries_are_spent(record)
+
+    def give_up(self, transaction: int, supervisor: str, reason: str) -> bool:
+        """Move a reversal or a notice whose tries are spent to *unresolved*; nothing is sent for it
+        any more (M5).
 
         False when it is not pending, its tries are not spent, or it is on the line right now.
         """

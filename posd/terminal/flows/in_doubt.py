@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from posd import receipts
 from posd.core.events import KeyPressed, TransactionEnded
-from posd.ledger.records import State, TransactionRecord
+from posd.ledger.records import State
 from posd.terminal.cases import (
     case_screen,
     cases,
@@ -51,13 +51,9 @@ def _hint(dialogue: Dialogue) -> str:
     case = chosen_case(dialogue)
     if case is None:
         return "hint.confirm"
-    if case.record.state is State.REVERSING and not tries_are_spent(dialogue, case.record):
-        return "hint.case_trying"
+    if may_be_given_up(dialogue):
+        return "hint.case_spent"
     return f"hint.case_{case.word}"
-
-
-def tries_are_spent(dialogue: Dialogue, record: TransactionRecord) -> bool:
-    return record.reversal_tries >= dialogue.configuration.money.reversal_tries
 
 
 def nothing_is_there(dialogue: Dialogue, _event: object) -> bool:
@@ -107,7 +103,7 @@ def has_slip(dialogue: Dialogue) -> bool:
     """A fault slip comes with the end of the tries; everything else here has a slip."""
     case = chosen_case(dialogue)
     assert case is not None
-    return case.record.state is not State.REVERSING or tries_are_spent(dialogue, case.record)
+    return case.record.state is not State.REVERSING or dialogue.money.tries_are_spent(case.record)
 
 
 def print_slip(dialogue: Dialogue, event: KeyPressed) -> None:
@@ -135,7 +131,8 @@ def say_no_slip(dialogue: Dialogue, _event: KeyPressed) -> None:
 def may_be_given_up(dialogue: Dialogue) -> bool:
     case = chosen_case(dialogue)
     assert case is not None
-    return case.record.state is State.REVERSING and tries_are_spent(dialogue, case.record)
+    pending = case.record.state in {State.REVERSING, State.PENDING}
+    return pending and dialogue.money.tries_are_spent(case.record)
 
 
 def say_not_given_up(dialogue: Dialogue, _event: KeyPressed) -> None:
@@ -157,7 +154,7 @@ def say_line_busy(dialogue: Dialogue, _event: object) -> None:
 def give_up(dialogue: Dialogue, event: object) -> None:
     form = dialogue.form
     assert form.transaction is not None
-    if dialogue.money.give_up_reversal(form.transaction, form.supervisor, form.reason):
+    if dialogue.money.give_up(form.transaction, form.supervisor, form.reason):
         acknowledge(dialogue, event)
         dialogue.say("say.case_given_up")
     else:

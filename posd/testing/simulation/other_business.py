@@ -81,7 +81,7 @@ class OtherBusiness:
             record = chance.one(spent)
             self._note(f"supervisor gives up the reversal of {record.stan}")
             life.ask(
-                lambda: life.core.money.give_up_reversal(record.id, _SUPERVISOR, "customer left")
+                lambda: life.core.money.give_up(record.id, _SUPERVISOR, "customer left")
             )
         elif open_cases and chance.happens(0.3):
             case = chance.one(open_cases)

@@ -145,7 +145,7 @@ def test_while_a_void_is_unresolved_its_original_is_not_refunded(counter: Counte
     counter.world.let_pass(
         2_000, until=lambda: counter.newest().reversal_tries >= 3 and not counter.money.busy
     )
-    assert counter.money.give_up_reversal(void.id, "00", "3")
+    assert counter.money.give_up(void.id, "00", "3")
     sent = len(counter.sent)
     assert only_refusal(ask(counter, "refund", 4_000, sale)[-1:]) == "original_locked"
     assert only_refusal(counter.void(sale.id)) == "original_locked"
@@ -300,19 +300,39 @@ def test_a_supervisor_gives_up_a_reversal_only_when_its_tries_are_spent(counter:
     counter.order_at_host("reversal", Fault.LOST, times=99)
     counter.sale(12_345)
     pending = counter.newest()
-    assert not counter.money.give_up_reversal(pending.id, "00", "3")
+    assert not counter.money.give_up(pending.id, "00", "3")
     counter.world.let_pass(
         2_000, until=lambda: counter.newest().reversal_tries >= 3 and not counter.money.busy
     )
-    assert counter.money.give_up_reversal(pending.id, "00", "3")
+    assert counter.money.give_up(pending.id, "00", "3")
     sent = len(counter.sent)
     counter.let_pass(2_000)
     assert len(counter.sent) == sent  # no 0400 is sent for it any more
     assert counter.newest().state is State.UNRESOLVED
-    assert ("00", "reversal_given_up") in [e[1:3] for e in counter.ledger.audit.entries()]
+    assert ("00", "given_up") in [e[1:3] for e in counter.ledger.audit.entries()]
     assert counter.money.close_case(pending.id, "00", "1")
     assert not counter.money.close_case(pending.id, "00", "2")  # one verdict a case
     assert counter.newest().state is State.UNRESOLVED
+    assert outcomes(counter.sale(100)) == [Outcome.APPROVED]
+
+
+def test_a_supervisor_takes_over_a_notice_that_no_host_takes(counter: Counter) -> None:
+    hold = approved(counter, "pre_authorisation")
+    counter.order_at_host("completion_notice", Fault.LOST)
+    ask(counter, "completion_notice", 10_000, hold)
+    notice = counter.newest()
+    assert not counter.money.give_up(notice.id, "00", "3")
+    # To the host the first copy that arrives is a new request, of a batch that it has left.
+    counter.acquirer.change_batch("T0000001", "000077")
+    counter.sign_in()
+    counter.let_pass(2_000)
+    assert counter.newest().state is State.PENDING
+    counter.world.let_pass(400, until=lambda: not counter.money.busy)
+    assert counter.money.give_up(notice.id, "00", "3")
+    assert counter.newest().state is State.UNRESOLVED
+    sent = len(counter.sent)
+    counter.let_pass(2_000)
+    assert len(counter.sent) == sent
     assert outcomes(counter.sale(100)) == [Outcome.APPROVED]
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from posd.ledger.records import State, TransactionRecord
 from posd.terminal.cases import Case, age_text, case_screen, cases, list_screen
-from posd.terminal.flows.in_doubt import tries_are_spent
 from posd.terminal.screens import lay_out
 from posd.texts import LANGUAGES, catalogue
 from tests.posd.terminal.rig import Clerk
@@ -35,7 +34,7 @@ def newest(clerk: Clerk) -> TransactionRecord:
 
 
 def spend_the_tries(clerk: Clerk) -> None:
-    while not tries_are_spent(clerk.dialogue, newest(clerk)):
+    while not clerk.dialogue.money.tries_are_spent(newest(clerk)):
         clerk.host_does("lost", "reversal")
         try_again(clerk)
         clerk.stage.let_pass(100, lambda: not clerk.dialogue.money.busy)
@@ -195,7 +194,7 @@ def test_a_supervisor_hands_the_case_over_and_closes_it_later(stuck: Clerk) -> N
     assert "结案 机构确认未扣款" in story
     decisions = [entry[1:] for entry in stuck.ledger.audit.entries() if entry[1] == "00"]
     assert [(who, what) for who, what, _ in decisions] == [
-        ("00", "reversal_given_up"),
+        ("00", "given_up"),
         ("00", "case_closed"),
     ]
     assert [details.get("reason", details.get("verdict")) for _, _, details in decisions] == [
