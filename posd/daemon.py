@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -222,6 +223,8 @@ class _Terminal:
                 seconds = round(loop.time() - started, 3)
                 _log.info("ready", seconds=seconds, tls=self._configuration.host.tls)
                 self._feed_watchdog()
+                gc.collect()
+                gc.freeze()  # what the start made stays: no collection walks it while a clerk waits
                 self._care.start()
             await self._over.wait()
         finally:

@@ -106,6 +106,7 @@ def holds(thing: object) -> bool:
 
 def reachable() -> Iterator[object]:
     """Every object that the collector knows, and what those refer to."""
+    gc.unfreeze()  # the daemon freezes what its start made
     gc.collect()
     seen: set[int] = set()
     waiting: list[object] = list(gc.get_objects())
