@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import types
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -28,7 +29,7 @@ from devices.simulated.keypad import SimulatedKeypad
 from posd import log
 from posd.acquirer.cards import BY_NAME
 from posd.core.events import Key, KeyPressed
-from posd.daemon import _Ending, _Terminal
+from posd.daemon import _Signals, _Terminal
 from posd.edges import SystemClock, system_random
 from posd.keys import Keys
 from posd.ledger.ledger import Ledger
@@ -180,16 +181,16 @@ class Counterpart:
         ledger = Ledger.open(
             self.installation.state_directory / "ledger.db", keys, clock, system_random
         )
-        ending = _Ending()
+        signals = _Signals()
         terminal = _Terminal(configuration, ledger, keys, clock, None)
-        life = asyncio.create_task(terminal.run(ending, 0.0))
+        life = asyncio.create_task(terminal.run(signals, 0.0))
         try:
             yield terminal
         finally:
             terminal._finish(0)
             await life
             ledger.close()
-            ending.over()
+            signals.over()
             self.counter.close()
             await acquiring.close()
             structlog.reset_defaults()
@@ -232,6 +233,16 @@ class Counterpart:
         await self.shows("主管密码")
         await self.type(PASSWORD)
         await self.shows("密码错")
+
+
+@pytest.fixture(autouse=True)
+def signals_of_the_tests() -> Iterator[None]:
+    """A daemon takes the signals of its process, which here is not its own."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 def play(directory: Path, then: Callable[[Counterpart, _Terminal], Any]) -> None:
