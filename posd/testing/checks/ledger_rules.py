@@ -202,7 +202,7 @@ def unresolved_has_a_reason(evidence: Evidence) -> Iterator[Violation]:
     """M5, M15, M16: a case for a person is never made of a reversal that could have gone on."""
     given_up = {
         details.get("transaction") for what, details in evidence.audit
-        if what == "reversal_given_up"
+        if what == "given_up"
     }  # fmt: skip
     restored = any(what == "ledger_restored" for what, _ in evidence.audit)
     for one in evidence.transactions:

@@ -348,7 +348,7 @@ def _unresolved_by_nobody(connection: sqlite3.Connection) -> list[str]:
     given_up = {
         cbor2.loads(details).get("transaction")
         for (details,) in connection.execute(
-            "SELECT details FROM audit WHERE what = 'reversal_given_up'"
+            "SELECT details FROM audit WHERE what = 'given_up'"
         )
     }
     unresolved = connection.execute("SELECT id, stan FROM transactions WHERE state = 'unresolved'")
