@@ -49,3 +49,30 @@ def test_the_size_of_a_process_is_in_kib() -> None:
     assert 4_000 < resident(os.getpid()) < 10_000_000
     with pytest.raises(OSError, match="No such"):
         resident(2**22 + 1)
+
+
+def test_what_passwords_take_goes_back_whichever_thread_compared_them() -> None:
+    program = """
+from concurrent.futures import ThreadPoolExecutor
+import os
+from posd import passwords
+from posd.daemon import give_memory_back
+from posd.testing.soaking.memory import resident
+
+give_memory_back()
+verify = lambda _: passwords.matches(b"k" * 32, "123456", b"s" * 16, b"v" * 32, 2**14)
+with ThreadPoolExecutor(6) as threads:
+    verify(0)
+    before = resident(os.getpid())
+    for _ in range(3):
+        list(threads.map(verify, range(6)))
+    print(resident(os.getpid()) - before)
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert int(answer.stdout) < 16 * 1024, "six threads kept 16 MiB each"
