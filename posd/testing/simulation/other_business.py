@@ -80,9 +80,7 @@ class OtherBusiness:
         if spent and chance.happens(0.6):
             record = chance.one(spent)
             self._note(f"supervisor gives up the reversal of {record.stan}")
-            life.ask(
-                lambda: life.core.money.give_up(record.id, _SUPERVISOR, "customer left")
-            )
+            life.ask(lambda: life.core.money.give_up(record.id, _SUPERVISOR, "customer left"))
         elif open_cases and chance.happens(0.3):
             case = chance.one(open_cases)
             self._note(f"supervisor closes the case {case.stan}")

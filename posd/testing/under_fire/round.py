@@ -347,9 +347,7 @@ def _unresolved_by_nobody(connection: sqlite3.Connection) -> list[str]:
     """Vouchers for a person that no person made so; here nothing else has a reason to."""
     given_up = {
         cbor2.loads(details).get("transaction")
-        for (details,) in connection.execute(
-            "SELECT details FROM audit WHERE what = 'given_up'"
-        )
+        for (details,) in connection.execute("SELECT details FROM audit WHERE what = 'given_up'")
     }
     unresolved = connection.execute("SELECT id, stan FROM transactions WHERE state = 'unresolved'")
     return [stan for number, stan in unresolved if number not in given_up]
