@@ -1,4 +1,4 @@
-"""The money core's door: what the dialogue asks for, in the order of business that money.md's M11 demands.
+"""The money core's door: what the dialogue asks for, in the order of business that M11 demands.
 
 Every call returns at once; what becomes of it is reported as events.
 """

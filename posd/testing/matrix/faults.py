@@ -1,4 +1,4 @@
-"""What the network and the acquirer do wrong, one connection after the other: money.md's list."""
+"""What the network and the acquirer do wrong, one connection after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every fault of the network that money.md lists, alone and crossed with crash points."""
+"""Every fault of the network, alone and crossed with crash points."""
 
 from __future__ import annotations
 
