@@ -206,7 +206,7 @@ def _matters(name: str) -> bool:
 
 
 def plans_for(doubt: Doubt | None) -> Iterator[Plan]:
-    """Every network fault of the list in faults.py, for what a kind does in doubt; None: sign-in, sign-off."""
+    """Every fault of faults.py for what a kind does in doubt; None: sign-in and sign-off."""
     if doubt is None:
         yield from faults.of_sign_ins()
         return

@@ -88,8 +88,6 @@ class Plan:
     acquirer forgets the old ones), new_batch (from the next sign-in on), next_day.
     none_found: the acquirer's code for a reversal without an original. another_day: the day or the
     batch changes on the way, and a reversal that finds no original becomes a case for a person.
-    never_read: a notice that is not read before the acquirer has another batch never will be, and
-    stays pending.
     """
 
     name: str
@@ -97,7 +95,6 @@ class Plan:
     meanwhile: tuple[tuple[float, str], ...] = ()
     none_found: str = "00"
     another_day: bool = False
-    never_read: bool = False
 
 
 UNDISTURBED = Plan("undisturbed")
@@ -152,7 +149,6 @@ def of_changes() -> Iterator[Plan]:
                         tuple(events),
                         code,
                         another_day=what in ("new_batch", "next_day") and code != "00",
-                        never_read=what == "new_batch" and doubt is LOST,
                     )
     both = ((pending, "new_batch"), (pending, "next_day"), (pending, "sign_in"))
     yield Plan("no-answer; new batch, next day and sign-in", (NO_ANSWER, LOST), both)

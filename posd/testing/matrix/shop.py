@@ -20,6 +20,7 @@ from posd.acquirer.situation import Options, TerminalRecord
 from posd.keys import Keys
 from posd.ledger.errors import LedgerError
 from posd.ledger.ledger import milliseconds
+from posd.money.money import Refusal
 from posd.settings import Configuration, HostSettings, TerminalSettings
 from posd.testing.matrix.faults import UNDISTURBED, Plan
 from posd.testing.matrix.life import (
@@ -163,8 +164,8 @@ class Shop:
         self._come_to_rest()
         self._protected(self._wait)
         self._come_to_rest()
-        if not self.life.at_rest() and not plan.never_read:
-            self.problems.append("it does not come to rest")
+        if self.life.money.refusal() == Refusal.REVERSAL_PENDING:
+            self.problems.append("it does not come to rest")  # a pending notice is the checker's
         self.wire.no_more_faults()
         self.lives[-1].disturbed = len(self.lives[-1].names)
         self._protected(self._close)

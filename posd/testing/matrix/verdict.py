@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 from posd.ledger.records import State
-from posd.testing.checker import USUAL, Expectations, check
+from posd.testing.checker import USUAL, check
 from posd.testing.matrix.faults import UNDISTURBED
 from posd.testing.matrix.points import Stop
 from posd.testing.matrix.shop import Shop
@@ -25,8 +25,7 @@ def violations(shop: Shop) -> list[str]:
     if shop.scenario.plan is UNDISTURBED:  # searching the file costs more than all the rest
         raw = b"".join(file.read_bytes() for file in terminal.parent.glob(f"{terminal.name}*"))
     with closing(sqlite3.connect(terminal)) as ours, closing(sqlite3.connect(acquirer)) as theirs:
-        expected = Expectations(at_rest=not shop.scenario.plan.never_read)
-        report = check(ours, theirs, shop.wire.captured, raw=raw, expected=expected)
+        report = check(ours, theirs, shop.wire.captured, raw=raw)
         unresolved = ours.execute(_UNRESOLVED).fetchall()
         too_early = _second_reversals(ours)
     found = [*shop.problems, *map(str, report.violations)]
