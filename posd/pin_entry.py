@@ -91,7 +91,8 @@ class SecretPrompt:
             self._confirm(prompt)
         else:
             prompt.take(key)
-            self._deliver(SecretTyped(prompt.entry, prompt.length))
+            too_few = key is Key.CONFIRM
+            self._deliver(SecretTyped(prompt.entry, prompt.length, too_few))
 
     def _open(self, prompt: _PinPrompt | _PasswordPrompt) -> None:
         if self._prompt is not None:

@@ -62,10 +62,14 @@ class CardUnreadable:
 
 @dataclass(frozen=True, slots=True)
 class SecretTyped:
-    """So many characters stand in the open PIN or password prompt."""
+    """So many characters stand in the open PIN or password prompt.
+
+    too_few: 确认 was pressed, and they are not enough.
+    """
 
     entry: int
     length: int
+    too_few: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,8 @@ class Dialogue:
                 if self.prompts.is_current(event):
                     self.form.secret_length = event.length
                     self._input("typed", event, "")
+                    if event.too_few:
+                        self.say("say.too_few_digits")
             case PinEntered():
                 if self.prompts.is_current(event):
                     self._input("pin", event, "")

@@ -86,14 +86,14 @@ def test_confirming_nothing_is_no_pin_where_that_is_allowed(terminal: Terminal) 
 
 def test_confirming_nothing_says_so_where_a_pin_is_needed(terminal: Terminal) -> None:
     ask_pin(terminal, may_be_empty=False)
-    assert terminal.press("confirm") == [SecretTyped(1, 0)]
+    assert terminal.press("confirm") == [SecretTyped(1, 0, too_few=True)]
 
 
 @pytest.mark.parametrize("digits", ["1", "12", "123"])
 def test_a_pin_that_is_too_short_is_not_taken(terminal: Terminal, digits: str) -> None:
     ask_pin(terminal)
     terminal.press(*digits)
-    assert terminal.press("confirm") == [SecretTyped(1, len(digits))]
+    assert terminal.press("confirm") == [SecretTyped(1, len(digits), too_few=True)]
     assert isinstance(terminal.press("4", "5", "6", "confirm")[-1], PinEntered)
 
 
@@ -173,7 +173,7 @@ def test_a_password_is_compared_and_only_the_result_is_heard(
 
 def test_an_empty_password_is_not_compared(terminal: Terminal) -> None:
     terminal.prompt.ask_password(3, STORED)
-    assert terminal.press("confirm") == [SecretTyped(3, 0)]
+    assert terminal.press("confirm") == [SecretTyped(3, 0, too_few=True)]
 
 
 def test_the_keypads_recorder_is_masked_exactly_while_a_prompt_is_open(terminal: Terminal) -> None:

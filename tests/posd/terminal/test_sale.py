@@ -210,6 +210,14 @@ def test_after_ten_minutes_it_is_no_duplicate_any_more(clerk: Clerk) -> None:
     assert clerk.state == "sale.pin"
 
 
+def test_a_pin_that_is_too_short_is_answered_and_kept(clerk: Clerk) -> None:
+    clerk.press("1200 确认")
+    clerk.swipe("nopin")
+    assert "密码位数不够" in clerk.press("123 确认")
+    assert clerk.state == "sale.pin"
+    assert "****" in clerk.press("4")
+
+
 def test_clear_leads_from_the_pin_back_to_the_card(clerk: Clerk) -> None:
     clerk.press("1200 确认")
     clerk.swipe("good")
