@@ -25,7 +25,7 @@ from posd.settings import Configuration
 GoOn = Callable[[], bool]
 CopyInto = Callable[[sqlite3.Connection, Callable[[], None]], None]
 
-_STAMP: Final = "%Y%m%d-%H%M%S-%f"
+_STAMP: Final = "%Y%m%dT%H%M%S.%f"  # no run of digits that the log would take for a card number
 _PREFIX: Final = "ledger-"
 _STEPS_BETWEEN_QUESTIONS: Final = 2_000  # of SQLite's machine: less than a millisecond
 

@@ -63,7 +63,7 @@ def _keep(ledger: Path, now: datetime) -> Path | None:
     """The old ledger under another name, with its write-ahead log: unread, whatever is wrong with it."""
     if not ledger.exists():
         return None
-    kept = ledger.with_name(f"{ledger.name}.replaced-{now:%Y%m%d-%H%M%S-%f}")
+    kept = ledger.with_name(f"{ledger.name}.replaced-{now:%Y%m%dT%H%M%S.%f}")
     os.link(ledger, kept)
     if _log_of(ledger).exists():
         shutil.copyfile(_log_of(ledger), _log_of(kept))

@@ -206,9 +206,12 @@ class Dialogue:
         return self._notice
 
     @property
-    def seconds_left(self) -> int:
-        """Whole seconds until the money core's present phase gives up."""
-        return max(0, math.ceil(self.form.deadline - self.ports.clock.monotonic()))
+    def seconds_left_text(self) -> str:
+        """Whole seconds until the money core's present phase gives up; "" before there is one."""
+        if self.form.phase is None:
+            return ""
+        left = self.form.deadline - self.ports.clock.monotonic()
+        return self.text("line.seconds", seconds=max(0, math.ceil(left)))
 
     # -- events ----------------------------------------------------------------------------------
 

@@ -77,7 +77,7 @@ def exchange(
         phase = dialogue.form.phase or Phase.CONNECTING
         body = (
             dialogue.text(f"line.phase_{phase.value}"),
-            dialogue.text("line.seconds", seconds=dialogue.seconds_left),
+            dialogue.seconds_left_text,
         )
         return Screen(title(dialogue), body, dialogue.text("hint.please_wait"))
 

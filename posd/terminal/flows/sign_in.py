@@ -55,7 +55,7 @@ def leaving_screen(dialogue: Dialogue) -> Screen:
 def _waiting(dialogue: Dialogue, title: str) -> Screen:
     phase = dialogue.form.phase
     doing = dialogue.text(f"line.phase_{phase.value}" if phase else "line.phase_connecting")
-    seconds = dialogue.text("line.seconds", seconds=dialogue.seconds_left)
+    seconds = dialogue.seconds_left_text
     return Screen(dialogue.text(title), (doing, seconds), dialogue.text("hint.please_wait"))
 
 
