@@ -25,6 +25,7 @@ _DIRECTION: Final = {
 _HOST_STATES: Final = {
     "approved": ("approved", "completed"),
     "voided": ("voided",),
+    "completed": ("completed",),
     "declined": (None, "declined", "reversed"),
     "reversed": (None, "declined", "reversed"),
     "not_sent": (None,),
@@ -68,11 +69,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One transaction in one ledger; amount: fen that were approved."""
+    """One transaction in one ledger; amount: fen that were approved.
+
+    doubted: what would void or complete it is unresolved, so that nobody knows whether it has.
+    """
 
     kind: str
     state: str
     amount: int
+    doubted: bool = False
 
     @property
     def net(self) -> int:
@@ -83,11 +88,13 @@ class _Entry:
 _Identity = tuple[str, str]  # batch number as sent, STAN
 
 _TERMINAL = """
-SELECT batch_number, stan, kind, state, COALESCE(approved_amount, amount) FROM transactions
-ORDER BY id
+SELECT batch_number, stan, kind, state, COALESCE(approved_amount, amount),
+    EXISTS (SELECT 1 FROM transactions later
+            WHERE later.original = transactions.id AND later.state = 'unresolved')
+FROM transactions ORDER BY id
 """
 _HOST = """
-SELECT batch, stan, kind, state, amount FROM transactions ORDER BY id
+SELECT batch, stan, kind, state, amount, 0 FROM transactions ORDER BY id
 """
 
 
@@ -122,8 +129,8 @@ def compare(terminal: Path, acquirer: Path) -> Comparison:
 def _read(path: Path, query: str) -> dict[_Identity, _Entry]:
     with closing(sqlite3.connect(path)) as connection:
         return {
-            (batch, stan): _Entry(kind, state, amount)
-            for batch, stan, kind, state, amount in connection.execute(query)
+            (batch, stan): _Entry(kind, state, amount, bool(doubted))
+            for batch, stan, kind, state, amount, doubted in connection.execute(query)
         }
 
 
@@ -136,7 +143,8 @@ def _difference(our: _Entry | None, their: _Entry | None) -> str:
     if our.state in _UNFINISHED:
         return f"{both}; it is not finished"
     state = their.state if their else None
-    if state not in _HOST_STATES[our.state]:
+    undone = our.doubted and our.state == "approved" and state in ("voided", "completed")
+    if state not in _HOST_STATES[our.state] and not undone:
         return both
     if their is None:
         return ""

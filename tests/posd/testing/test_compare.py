@@ -159,6 +159,30 @@ def test_a_difference_is_named(
     assert found.differences[0] == f"voucher 000002 of batch 000001: {problem}"
 
 
+def test_what_an_unresolved_void_may_have_voided_is_no_difference(
+    terminal: Path, acquirer: Path
+) -> None:
+    at_terminal(
+        terminal,
+        ("000002", "sale", "approved", 12345),
+        ("000003", "sale_void", "unresolved", 12345),
+        ("000004", "sale", "approved", 500),
+    )
+    with closing(sqlite3.connect(terminal)) as connection, connection:
+        connection.execute("UPDATE transactions SET original = 1 WHERE stan = '000003'")
+    at_acquirer(
+        acquirer,
+        ("000002", "sale", "voided", 12345),
+        ("000003", "sale_void", "approved", 12345),
+        ("000004", "sale", "approved", 500),
+    )
+    assert compare(terminal, acquirer).agree
+    with closing(sqlite3.connect(acquirer)) as connection, connection:
+        connection.execute("UPDATE transactions SET state = 'voided' WHERE stan = '000004'")
+    (difference,) = compare(terminal, acquirer).differences
+    assert "000004" in difference
+
+
 def test_an_unresolved_case_is_listed_and_in_no_sum(terminal: Path, acquirer: Path) -> None:
     at_terminal(terminal, ("000002", "sale", "unresolved", 12345))
     at_acquirer(acquirer, SALE)
