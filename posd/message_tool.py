@@ -11,7 +11,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,23 @@ from protocol import (
     encode,
     encode_message,
 )
-from protocol.codec import content_offsets
+from protocol.codec import LEN_SIZE, content_offsets
 from protocol.elements import Value
-from protocol.errors import DecodeError, EncodeError
+from protocol.errors import (
+    DecodeError,
+    EncodeError,
+    FrameLengthWrong,
+    FrameTruncated,
+    LengthAboveCap,
+    TrailingBytes,
+    Truncated,
+)
 from protocol.explain import Line, explain
 from protocol.formats import FixedOctets, PanDigits, TrackDigits, VariableOctets
 from protocol.mac import ALGORITHMS, seal, verify_frame, verify_message
 
 DONE, FAILED, MISUSED = 0, 1, 2
+_LARGEST_LEN = 0xFFFF
 _MAC_PRESENT, _MAC_WRONG = "fits", "DOES NOT FIT"
 
 
@@ -107,23 +116,26 @@ def run_encode(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class View:
-    """One message as far as it could be decoded: its lines, its values, and what is wrong."""
+    """One message as far as it could be decoded: its lines, its values, and what is wrong.
+
+    errors: in the order of the bytes; a LEN that does not fit, then where the reading ended.
+    """
 
     message: Message | None
     lines: Sequence[Line]
-    error: DecodeError | None
+    errors: Sequence[DecodeError]
     mac: str | None
 
     @property
     def sound(self) -> bool:
-        return self.error is None and self.mac != _MAC_WRONG
+        return not self.errors and self.mac != _MAC_WRONG
 
     @property
     def remarks(self) -> Iterator[str]:
         if self.mac is not None:
             yield f"MAC {self.mac}"
-        if self.error is not None:
-            yield f"{type(self.error).__name__}: {self.error}"
+        for error in self.errors:
+            yield f"{type(error).__name__}: {error}"
 
 
 class _Reader:
@@ -135,17 +147,39 @@ class _Reader:
         self._key = _key(options)
 
     def view(self, data: bytes) -> View:
-        error, message = None, None
-        try:
-            read = decode_message if self._bare else decode
-            message = read(data, self._dialect)
-        except DecodeError as problem:
-            error, message = problem, problem.decoded
+        message, errors = self._read(data)
         offsets = content_offsets(data, self._dialect, bare=self._bare)
         lines = [] if message is None else explain(message, self._dialect, offsets)
-        if error is not None:  # the bitmap of what was decoded is not the one that was sent
+        if errors:  # the bitmap of what was decoded need not be the one that was sent
             lines = [line for line in lines if line.path != "bitmap"]
-        return View(message, lines, error, None if error else self._mac(message, data))
+        return View(message, lines, errors, None if errors else self._mac(message, data))
+
+    def _read(self, data: bytes) -> tuple[Message | None, Sequence[DecodeError]]:
+        read = decode_message if self._bare else decode
+        try:
+            return read(data, self._dialect), ()
+        except (FrameLengthWrong, LengthAboveCap) as wrong:
+            if self._bare or len(data) - LEN_SIZE > _LARGEST_LEN:
+                return wrong.decoded, (wrong,)
+            message, errors = self._read_in_spite_of_len(data)
+            return message, (wrong, *errors)
+        except DecodeError as error:
+            return error.decoded, (error,)
+
+    def _read_in_spite_of_len(self, data: bytes) -> tuple[Message | None, Sequence[DecodeError]]:
+        """A capture that was cut, or that goes on: what it holds, with LEN made to fit.
+
+        Bytes that were lost in the middle put the rest out of step, where card data could stand
+        in an element that is not masked: a reading that fails otherwise than by its end shows
+        nothing.
+        """
+        fitted = (len(data) - LEN_SIZE).to_bytes(LEN_SIZE, "big") + data[LEN_SIZE:]
+        try:
+            return decode(fitted, replace(self._dialect, frame_cap=_LARGEST_LEN)), ()
+        except (Truncated, FrameTruncated, TrailingBytes) as end:
+            return end.decoded, (end,)
+        except DecodeError as error:
+            return None, (error,)
 
     def _mac(self, message: Message | None, data: bytes) -> str | None:
         if self._key is None or message is None:
@@ -242,15 +276,19 @@ def _as_json(view: View) -> dict[str, object]:
         {"path": line.path, "name": line.name, "value": line.shown, "meaning": line.meaning}
         for line in view.lines
     ]
-    error = view.error and {
-        "kind": type(view.error).__name__,
-        "path": view.error.path,
-        "offset": view.error.offset,
-        "expected": view.error.expected,
-        "found_length": view.error.found_length,
-    }
+    errors = [
+        {
+            "kind": type(error).__name__,
+            "path": error.path,
+            "offset": error.offset,
+            "expected": error.expected,
+            "found_length": error.found_length,
+        }
+        for error in view.errors
+    ]
+    first = errors[0] if errors else None
     mti = view.message and view.message.mti
-    return {"mti": mti, "lines": lines, "mac": view.mac, "error": error}
+    return {"mti": mti, "lines": lines, "mac": view.mac, "error": first, "errors": errors}
 
 
 def _table(lines: Sequence[Line]) -> Iterator[str]:

@@ -1,0 +1,86 @@
+"""`posd decode` and `posd encode` with what a newcomer gives them: cut, mistyped, missing."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from posd.cli import main
+
+WORKED = json.loads((Path(__file__).parent.parent / "vectors/worked.json").read_text("utf-8"))
+SALE = bytes.fromhex(WORKED["messages"]["sale request, magstripe + PIN"]["hex"])
+APPROVED = bytes.fromhex(WORKED["messages"]["sale response, approved"]["hex"])
+NUMBER = "6225000000000014"
+
+
+@pytest.fixture
+def posd(capsys, monkeypatch):
+    """posd("decode", ...): exit code, standard output, standard error."""
+
+    def posd(*words, typed=""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as left:
+            code = left.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return posd
+
+
+def test_a_cut_capture_shows_what_it_holds_and_both_places_where_it_broke(posd):
+    code, shown, problems = posd("decode", APPROVED[:-17].hex())
+    assert (code, problems) == (1, "")
+    assert "622500******0014" in shown
+    assert NUMBER not in shown
+    remarks = [line for line in shown.splitlines() if "expected" in line]
+    assert [remark.split(" at ")[0] for remark in remarks] == [
+        "FrameLengthWrong: LEN",
+        "Truncated: 60",
+    ]
+
+
+def test_json_of_a_cut_capture_has_its_lines_and_both_errors(posd):
+    code, shown, _ = posd("decode", "--json", APPROVED[:-17].hex())
+    view = json.loads(shown)
+    assert code == 1
+    assert "2" in [line["path"] for line in view["lines"]]
+    assert "bitmap" not in [line["path"] for line in view["lines"]]
+    assert [error["path"] for error in view["errors"]] == ["LEN", "60"]
+    assert view["error"] == view["errors"][0]
+
+
+def test_no_cut_shows_a_card_number_or_passes_for_whole(posd):
+    for size in range(len(SALE)):
+        code, shown, _ = posd("decode", SALE[:size].hex())
+        assert code == 1
+        assert NUMBER not in shown
+
+
+def test_a_len_that_alone_is_wrong_hides_no_element(posd):
+    whole = posd("decode", "--json", APPROVED.hex())[1]
+    for announced in (b"\0\1", b"\x0f\xff", b"\xff\xff"):
+        code, shown, _ = posd("decode", "--json", (announced + APPROVED[2:]).hex())
+        assert code == 1
+        kept = [line for line in json.loads(whole)["lines"] if line["path"] != "bitmap"]
+        assert json.loads(shown)["lines"] == kept
+
+
+def test_bytes_behind_the_message_are_a_length(posd):
+    code, shown, _ = posd("decode", (APPROVED + NUMBER.encode()).hex())
+    assert code == 1
+    assert "TrailingBytes: end" in shown
+    assert "found length 16" in shown
+    assert NUMBER not in shown
+
+
+def test_a_frame_out_of_step_shows_no_value(posd):
+    for lost in (1, 2, 3, 5, 7):
+        code, shown, _ = posd("decode", "--json", (SALE[:45] + SALE[45 + lost :]).hex())
+        view = json.loads(shown)
+        assert (code, view["mti"], view["lines"]) == (1, None, [])
+        assert [error["path"] for error in view["errors"]] == ["LEN", "35"]
