@@ -38,10 +38,15 @@ def check(configuration: Configuration) -> list[str]:
 
     Returns what a technician should know of all the same, a line each.
     """
-    unplugged = check_ports(configuration)
+    notes = check_ports(configuration)
     tls_context(configuration)
     load_keys(configuration)
-    return unplugged
+    host = configuration.host
+    if host.plaintext and not host.loopback:
+        notes.append(
+            f"host.plaintext: plain TCP to {host.address}: whoever is on the way can read and forge"
+        )
+    return notes
 
 
 def check_ports(configuration: Configuration) -> list[str]:

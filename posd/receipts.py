@@ -176,7 +176,7 @@ def _transaction(record: TransactionRecord, original: TransactionRecord | None) 
         Text(layout.kind, large=True),
         Pair("批次号", record.batch_number),
         Pair("凭证号", record.stan),
-        Pair("授权码", grid.printable(record.authorisation_code)),
+        *_authorisation(record),
         Pair("参考号", grid.printable(record.retrieval_reference)),
         Pair("日期/时间", f"{host_moment(record):%Y-%m-%d %H:%M:%S}"),
         Text("金额 AMOUNT"),
@@ -210,6 +210,12 @@ def _institutions(record: TransactionRecord) -> tuple[str, str]:
     """Issuer and acquirer from element 44: 11 characters each, space-padded."""
     value = _element(record, 44)
     return _clean(value[:11]), _clean(value[11:22])
+
+
+def _authorisation(record: TransactionRecord) -> list[Row]:
+    """A void has none at many hosts; then there is no empty line either."""
+    code = grid.printable(record.authorisation_code)
+    return [Pair("授权码", code)] if code else []
 
 
 def _remarks(

@@ -54,6 +54,12 @@ def refused(configuration: Configuration) -> StartError:
     return caught.value
 
 
+def test_plain_tcp_beyond_this_machine_is_pointed_out(tmp_path: Path, port: str) -> None:
+    (note,) = check(configured(tmp_path, port, address="192.0.2.1", plaintext=True))
+    assert "plain TCP to 192.0.2.1" in note
+    assert check(configured(tmp_path, port, plaintext=True)) == []
+
+
 def test_a_terminal_with_ports_and_keys_can_start(tmp_path: Path, port: str) -> None:
     check(configured(tmp_path, port))
 
