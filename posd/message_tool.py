@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from string import hexdigits
 from typing import Any
 
 from protocol import (
@@ -54,14 +55,20 @@ class InputError(Exception):
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `decode` and `encode` to a command line; each sets `call`, which gives the exit code.
 
-    Exit codes: 0 done; 1 a message cannot be decoded or encoded, or its MAC does not fit; 2 the
-    input cannot be read, or the command is used wrongly.
+    Exit codes: 0 done; 1 a message cannot be decoded or encoded, its MAC does not fit, or a line
+    of the input is not hex; 2 the input cannot be read or holds no message, or the command is
+    used wrongly.
     """
     decoder = commands.add_parser("decode", help="show an ISO 8583 message, field by field")
     decoder.add_argument("hex", nargs="*", help="messages in hex; none: standard input, one a line")
     decoder.add_argument("--file", type=Path, help="a file with one message in hex a line")
-    decoder.add_argument("--json", action="store_true", help="JSON, one object a message")
-    decoder.add_argument("--diff", action="store_true", help="two messages side by side")
+    shape = decoder.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="JSON, one object a message")
+    shape.add_argument(
+        "--diff",
+        action="store_true",
+        help="two messages side by side; that they differ does not change the exit code",
+    )
     _add_wire_options(decoder)
     decoder.set_defaults(call=run_decode)
     encoder = commands.add_parser("encode", help="make an ISO 8583 message")
@@ -82,9 +89,18 @@ def _add_wire_options(parser: argparse.ArgumentParser) -> None:
 
 def run_decode(options: argparse.Namespace) -> int:
     """`posd decode`. Standard output: the messages; standard error: what is wrong with the input."""
+    views: list[View] = []
+    unreadable = DONE
     try:
         reader = _Reader(options)
-        views = [reader.view(_from_hex(text)) for text in _inputs(options)]
+        for place, text in _inputs(options):
+            try:
+                data = _from_hex(text)
+            except InputError as error:
+                _complain("decode", f"{place}: {error}")
+                unreadable = MISUSED if options.hex else FAILED
+                continue
+            views.append(reader.view(data))
         if options.diff and len(views) != 2:
             raise InputError(f"--diff takes two messages, found {len(views)}")
     except (InputError, ProtocolError) as error:
@@ -96,14 +112,14 @@ def run_decode(options: argparse.Namespace) -> int:
     else:
         for view in views:
             _write([*_table(view.lines), *view.remarks, ""])
-    return DONE if all(view.sound for view in views) else FAILED
+    return unreadable or (DONE if all(view.sound for view in views) else FAILED)
 
 
 def run_encode(options: argparse.Namespace) -> int:
     """`posd encode`: one message from JSON, in hex on standard output."""
     try:
         dialect, key = _dialect(options), _key(options)
-        message = _from_json(_json_text(options), dialect)
+        message = _from_json(_content(options.file, "utf-8"), dialect)
         if key is not None:
             message = seal(message, key, dialect)
         frame = encode_message(message, dialect) if options.bare else encode(message, dialect)
@@ -199,37 +215,47 @@ def _dialect(options: argparse.Namespace) -> Dialect:
 def _key(options: argparse.Namespace) -> Key | None:
     if options.key_file is None:
         return None
+    text = _content(options.key_file, "ascii")
     try:
-        text = options.key_file.read_text("ascii")
-    except (OSError, UnicodeDecodeError):
-        raise InputError("the key file cannot be read as text") from None
-    return Key(_from_hex(text))
+        return Key(_from_hex(text))
+    except InputError as error:
+        raise InputError(f"{options.key_file}: {error}") from None
 
 
-def _inputs(options: argparse.Namespace) -> Iterable[str]:
-    """Each message's hex; in files blank lines and lines that begin with # are left out."""
+def _inputs(options: argparse.Namespace) -> Sequence[tuple[str, str]]:
+    """Each message's place and hex; blank lines and lines that begin with # are left out.
+
+    Raises InputError when there is none.
+    """
     if options.hex:
-        return list(options.hex)
+        return [(f"message {number}", text) for number, text in enumerate(options.hex, 1)]
+    lines = enumerate(_content(options.file, "ascii").splitlines(), 1)
+    stripped = [(f"line {number}", line.strip()) for number, line in lines]
+    found = [(place, line) for place, line in stripped if line and not line.startswith("#")]
+    if not found:
+        raise InputError(f"{options.file or 'standard input'}: no message in it")
+    return found
+
+
+def _content(file: Path | None, encoding: str) -> str:
+    """The text of a file, or of standard input. Raises InputError, which says what is wrong."""
     try:
-        text = options.file.read_text("ascii") if options.file else sys.stdin.read()
-    except (OSError, UnicodeDecodeError):
-        raise InputError("the input cannot be read as text") from None
-    lines = [line.strip() for line in text.splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
+        return sys.stdin.read() if file is None else file.read_text(encoding)
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+    except UnicodeDecodeError as error:
+        reason = f"not {error.encoding} text"
+    raise InputError(f"{file or 'standard input'}: {reason}")
 
 
 def _from_hex(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise InputError(f"expected hex, found {len(text)} other characters") from None
-
-
-def _json_text(options: argparse.Namespace) -> str:
-    try:
-        return options.file.read_text("utf-8") if options.file else sys.stdin.read()
-    except (OSError, UnicodeDecodeError):
-        raise InputError("the input cannot be read as UTF-8 text") from None
+    digits = "".join(text.split())
+    for position, character in enumerate(text, 1):
+        if character not in hexdigits and not character.isspace():
+            raise InputError(f"expected hex, character {position} is no hex digit")
+    if len(digits) % 2:
+        raise InputError(f"expected hex, found an odd number of hex digits ({len(digits)})")
+    return bytes.fromhex(digits)
 
 
 def _from_json(text: str, dialect: Dialect) -> Message:
@@ -348,7 +374,7 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def _complain(command: str, error: Exception) -> int:
+def _complain(command: str, error: Exception | str) -> int:
     sys.stderr.write(f"posd {command}: {error}\n")
     return MISUSED
 

@@ -84,3 +84,60 @@ def test_a_frame_out_of_step_shows_no_value(posd):
         view = json.loads(shown)
         assert (code, view["mti"], view["lines"]) == (1, None, [])
         assert [error["path"] for error in view["errors"]] == ["LEN", "35"]
+
+
+@pytest.mark.parametrize(
+    "words", [["decode", "--file"], ["decode", "00", "--key-file"], ["encode"]]
+)
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(posd, tmp_path, words):
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    reasons = {
+        tmp_path / "missing": "no such file or directory",
+        tmp_path: "is a directory",
+        binary: "text",
+    }
+    for file, reason in reasons.items():
+        code, shown, problems = posd(*words, file)
+        assert (code, shown) == (2, "")
+        assert problems.startswith(f"posd {words[0]}: {file}: ")
+        assert problems.endswith(f"{reason}\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        (NUMBER + "1", "an odd number of hex digits (17)"),
+        (NUMBER[:4] + " " + NUMBER[4:] + "x", "character 18 is no hex digit"),
+        ("\N{FULLWIDTH DIGIT ONE}1", "character 1 is no hex digit"),
+    ],
+)
+def test_what_is_wrong_with_hex_is_a_count_or_a_place(posd, typed, problem):
+    code, shown, problems = posd("decode", typed)
+    assert (code, shown) == (2, "")
+    assert problem in problems
+    assert NUMBER not in problems
+
+
+def test_a_bad_line_is_named_and_the_others_are_decoded(posd, tmp_path):
+    text = f"# capture\n{SALE.hex()}\n{NUMBER}x\n\n{APPROVED.hex()}\n"
+    file = tmp_path / "capture.hex"
+    file.write_text(text, "ascii")
+    for given in (posd("decode", typed=text), posd("decode", "--file", file)):
+        code, shown, problems = given
+        assert code == 1
+        assert shown.count("bitmap") == 2
+        assert problems == "posd decode: line 3: expected hex, character 17 is no hex digit\n"
+
+
+@pytest.mark.parametrize("typed", ["", "\n \n", "# nothing yet\n"])
+def test_an_input_without_a_message_is_one_line(posd, typed):
+    code, shown, problems = posd("decode", typed=typed)
+    assert (code, shown) == (2, "")
+    assert problems == "posd decode: standard input: no message in it\n"
+
+
+def test_a_comparison_has_no_json(posd):
+    code, shown, problems = posd("decode", "--diff", "--json", SALE.hex(), APPROVED.hex())
+    assert (code, shown) == (2, "")
+    assert "not allowed with" in problems
