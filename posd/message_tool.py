@@ -47,6 +47,21 @@ DONE, FAILED, MISUSED = 0, 1, 2
 _LARGEST_LEN = 0xFFFF
 _MAC_PRESENT, _MAC_WRONG = "fits", "DOES NOT FIT"
 
+_ENCODE_JSON = """\
+Make one message, in hex, of a JSON object:
+
+  {"mti": "0800",
+   "elements": {"11": "000001", "41": "12345678", "42": "123456789012345"}}
+
+mti       four digits
+elements  an object: element number to value, both strings; digits and text as they are,
+          binary elements (52, 55, 64 and others) in hex
+tpdu      10 hex digits; may be left out
+header    12 digits; may be left out
+
+The bitmap and LEN are made; with --key-file element 64 is too. What `posd decode --json` writes
+is no input: its values are masked."""
+
 
 class InputError(Exception):
     """The input is not what the command takes. The text never holds the input."""
@@ -71,7 +86,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     _add_wire_options(decoder)
     decoder.set_defaults(call=run_decode)
-    encoder = commands.add_parser("encode", help="make an ISO 8583 message")
+    encoder = commands.add_parser(
+        "encode",
+        help="make an ISO 8583 message",
+        description=_ENCODE_JSON,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     encoder.add_argument(
         "file", nargs="?", type=Path, help="JSON: mti, elements, tpdu, header; none: standard input"
     )
@@ -124,7 +144,8 @@ def run_encode(options: argparse.Namespace) -> int:
             message = seal(message, key, dialect)
         frame = encode_message(message, dialect) if options.bare else encode(message, dialect)
     except (InputError, ProtocolError) as error:
-        _complain("encode", error)
+        in_element = isinstance(error, EncodeError) and error.path[:1].isdecimal()
+        _complain("encode", f"element {error}" if in_element else error)
         return FAILED if isinstance(error, EncodeError) else MISUSED
     _write([frame.hex().upper()])
     return DONE
@@ -264,11 +285,18 @@ def _from_json(text: str, dialect: Dialect) -> Message:
     except json.JSONDecodeError as error:
         rule = f"expected JSON: {error.msg} at line {error.lineno}"
         raise InputError(rule) from None
-    if not isinstance(given, dict) or not isinstance(given.get("elements"), dict):
+    if not isinstance(given, dict):
         raise InputError('expected an object with "mti" and "elements"')
-    unknown = given.keys() - {"mti", "elements", "tpdu", "header"}
-    if unknown or not isinstance(given.get("mti"), str):
-        raise InputError('expected "mti", "elements", "tpdu" and "header", all of them strings')
+    for name in sorted(given.keys() - {"mti", "elements", "tpdu", "header"}):
+        rule = 'expected "mti", "elements", "tpdu" and "header"'
+        raise InputError(f"{rule}, found the key {_named(name)}")
+    for name in ("mti", "elements"):
+        if name not in given:
+            raise InputError(f'expected an object with "mti" and "elements", found no "{name}"')
+    if not isinstance(given["mti"], str):
+        raise InputError('expected "mti" to be a string of four digits')
+    if not isinstance(given["elements"], dict):
+        raise InputError('expected "elements" to be an object, element number to value, strings')
     elements = dict(_element(number, value, dialect) for number, value in given["elements"].items())
     return Message(given["mti"], elements, _text(given, "tpdu"), _text(given, "header"))
 
@@ -282,8 +310,8 @@ def _text(given: Mapping[str, Any], name: str) -> str | None:
 
 def _element(number: str, value: object, dialect: Dialect) -> tuple[int, Value]:
     """An element's value as its format takes it: binary ones are given in hex."""
-    if not number.isdecimal() or int(number) not in dialect.table:
-        raise InputError("an element number is not in the table")
+    if not _is_element_number(number) or int(number) not in dialect.table:
+        raise InputError(f"element {_named(number)}: not in the table")
     if not isinstance(value, str):
         raise InputError(f"element {number}: expected a string")
     layout = dialect.table[int(number)].format
@@ -294,7 +322,22 @@ def _element(number: str, value: object, dialect: Dialect) -> tuple[int, Value]:
         convert = Track
     elif isinstance(layout, FixedOctets | VariableOctets):
         convert = _from_hex
-    return int(number), convert(value)
+    try:
+        return int(number), convert(value)
+    except InputError as error:
+        raise InputError(f"element {number}: {error}") from None
+
+
+def _is_element_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 2
+
+
+def _named(key: str) -> str:
+    """A key of the input, for an error: names and element numbers; another may be card data."""
+    if _is_element_number(key):
+        return key
+    is_name = len(key) <= 20 and key.isascii() and key.replace("_", "").isalpha()
+    return f'"{key}"' if is_name else f"of {len(key)} characters"
 
 
 def _as_json(view: View) -> dict[str, object]:

@@ -141,3 +141,37 @@ def test_a_comparison_has_no_json(posd):
     code, shown, problems = posd("decode", "--diff", "--json", SALE.hex(), APPROVED.hex())
     assert (code, shown) == (2, "")
     assert "not allowed with" in problems
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "problem"),
+    [
+        ({"elements": {}}, 2, 'found no "mti"'),
+        ({"mti": "0200"}, 2, 'found no "elements"'),
+        ({"mti": "0200", "elements": ["1"]}, 2, '"elements" to be an object'),
+        ({"mti": "0200", "elements": {}, "lines": []}, 2, 'found the key "lines"'),
+        ({"mti": "0200", "elements": {}, NUMBER: ""}, 2, "found the key of 16 characters"),
+        ({"mti": "0200", "elements": {"99": "1"}}, 2, "element 99: not in the table"),
+        ({"mti": "0200", "elements": {NUMBER: "1"}}, 2, "element of 16 characters: not in"),
+        ({"mti": "0200", "elements": {"4": 1}}, 2, "element 4: expected a string"),
+        ({"mti": "0200", "elements": {"64": "xy"}}, 2, "element 64: expected hex"),
+        ({"mti": "0200", "elements": {"4": "1"}}, 1, "element 4: expected 12 digits"),
+        ({"mti": "02", "elements": {}}, 1, ": MTI: expected four digits"),
+    ],
+)
+def test_what_cannot_be_made_is_named_by_its_key(posd, typed, code, problem):
+    found, shown, problems = posd("encode", typed=json.dumps(typed))
+    assert (found, shown) == (code, "")
+    assert problem in problems
+    assert len(problems.splitlines()) == 1
+    assert NUMBER not in problems
+
+
+def test_the_example_in_the_help_can_be_encoded(posd):
+    _, shown, _ = posd("encode", "--help")
+    example = shown[shown.index('{"mti"') : shown.index("}}") + 2]
+    code, frame, problems = posd("encode", typed=example)
+    assert (code, problems) == (0, "")
+    code, shown, _ = posd("decode", frame.strip())
+    assert code == 0
+    assert "123456789012345" in shown

@@ -209,8 +209,8 @@ def test_a_bare_message_is_made(posd, worked):
         ("{", 2, "expected JSON"),
         ("[]", 2, "expected an object"),
         ('{"mti": "0200"}', 2, "expected an object"),
-        ('{"mti": 200, "elements": {}}', 2, "strings"),
-        ('{"mti": "0200", "elements": {}, "pin": "1"}', 2, "strings"),
+        ('{"mti": 200, "elements": {}}', 2, '"mti" to be a string'),
+        ('{"mti": "0200", "elements": {}, "pin": "1"}', 2, 'the key "pin"'),
         ('{"mti": "0200", "elements": {}, "tpdu": 6}', 2, "tpdu"),
         ('{"mti": "0200", "elements": {"99": "1"}}', 2, "not in the table"),
         ('{"mti": "0200", "elements": {"4": 12345}}', 2, "element 4: expected a string"),
@@ -231,7 +231,7 @@ def test_a_message_that_cannot_be_sealed_fails_like_one_that_cannot_be_encoded(p
     typed = '{"mti": "0200", "elements": {"4": "1"}}'
     code, _, problems = posd("encode", "--key-file", key_file, typed=typed)
     assert code == 1
-    assert problems == "posd encode: 4: expected 12 digits, found length 1\n"
+    assert problems == "posd encode: element 4: expected 12 digits, found length 1\n"
 
 
 def test_an_input_that_cannot_be_read_is_one_line(posd, tmp_path):
