@@ -285,6 +285,8 @@ def _from_json(text: str, dialect: Dialect) -> Message:
     except json.JSONDecodeError as error:
         rule = f"expected JSON: {error.msg} at line {error.lineno}"
         raise InputError(rule) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits; nested as deep
+        raise InputError("expected JSON of strings, found a number or a depth beyond it") from None
     if not isinstance(given, dict):
         raise InputError('expected an object with "mti" and "elements"')
     for name in sorted(given.keys() - {"mti", "elements", "tpdu", "header"}):

@@ -175,3 +175,11 @@ def test_the_example_in_the_help_can_be_encoded(posd):
     code, shown, _ = posd("decode", frame.strip())
     assert code == 0
     assert "123456789012345" in shown
+
+
+@pytest.mark.parametrize("typed", ['{"mti": ' + "1" * 5000 + "}", "[" * 100_000])
+def test_json_beyond_measure_is_one_line(posd, typed):
+    code, shown, problems = posd("encode", typed=typed)
+    assert (code, shown) == (2, "")
+    assert "expected JSON" in problems
+    assert len(problems.splitlines()) == 1
