@@ -45,6 +45,7 @@ from protocol.mac import ALGORITHMS, seal, verify_frame, verify_message
 
 DONE, FAILED, MISUSED = 0, 1, 2
 _LARGEST_LEN = 0xFFFF
+_TELLS_NOTHING = 4  # characters
 _MAC_PRESENT, _MAC_WRONG = "fits", "DOES NOT FIT"
 
 _ENCODE_JSON = """\
@@ -189,6 +190,8 @@ class _Reader:
         lines = [] if message is None else explain(message, self._dialect, offsets)
         if errors:  # the bitmap of what was decoded need not be the one that was sent
             lines = [line for line in lines if line.path != "bitmap"]
+        if len(errors) > 1:  # neither its LEN nor its end fits: perhaps out of step
+            lines = [_withheld(line) for line in lines]
         return View(message, lines, errors, None if errors else self._mac(message, data))
 
     def _read(self, data: bytes) -> tuple[Message | None, Sequence[DecodeError]]:
@@ -208,7 +211,7 @@ class _Reader:
 
         Bytes that were lost in the middle put the rest out of step, where card data could stand
         in an element that is not masked: a reading that fails otherwise than by its end shows
-        nothing.
+        nothing, and of the others only short values are shown.
         """
         fitted = (len(data) - LEN_SIZE).to_bytes(LEN_SIZE, "big") + data[LEN_SIZE:]
         try:
@@ -225,6 +228,14 @@ class _Reader:
             return "absent"
         verify = verify_message if self._bare else verify_frame
         return _MAC_PRESENT if verify(data, self._key, self._dialect) else _MAC_WRONG
+
+
+def _withheld(line: Line) -> Line:
+    """A line of a reading that may be out of step: an element's value only if it is too short to tell."""
+    masked = "*" in line.shown
+    if not line.path[:1].isdecimal() or masked or len(line.shown) <= _TELLS_NOTHING:
+        return line
+    return replace(line, shown=f"({len(line.shown)} characters)", meaning="")
 
 
 def _dialect(options: argparse.Namespace) -> Dialect:

@@ -44,6 +44,13 @@ def test_a_cut_capture_shows_what_it_holds_and_both_places_where_it_broke(posd):
     ]
 
 
+def test_a_capture_that_may_be_out_of_step_shows_long_values_as_lengths(posd):
+    shown = posd("decode", APPROVED[:-17].hex())[1]
+    amount = next(line for line in shown.splitlines() if line.startswith("4 "))
+    assert amount.endswith("(12 characters)")
+    assert "000000012345" not in shown
+
+
 def test_json_of_a_cut_capture_has_its_lines_and_both_errors(posd):
     code, shown, _ = posd("decode", "--json", APPROVED[:-17].hex())
     view = json.loads(shown)
