@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from posd import VERSION
+
 if TYPE_CHECKING:
     from posd.preflight import StartError
 
@@ -137,12 +139,7 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _version(_options: argparse.Namespace) -> int:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        sys.stdout.write(f"posd {version('posd')}\n")
-    except PackageNotFoundError:
-        sys.stdout.write("posd, run from a source tree that is not installed\n")
+    sys.stdout.write(f"posd {VERSION}\n")
     return DONE
 
 

@@ -9,27 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from importlib import metadata
 from typing import Final, NamedTuple
 
 from devices import columns as grid
 from devices.slip import Cut, Feed, Pair, Row, Rule, Slip, Text
+from posd import VERSION
 from posd.ledger.ledger import moment
 from posd.ledger.records import State, TransactionRecord
 from posd.settings import Configuration
 from posd.texts import amount_text
 from protocol.card import mask_digit_runs
 from protocol.response_codes import look_up
-
-
-def _version() -> str:
-    try:
-        return metadata.version("posd")
-    except metadata.PackageNotFoundError:
-        return "source"  # run from a checkout that was not installed
-
-
-VERSION: Final = _version()
 
 DUPLICATED: Final = Text("重打印凭证/DUPLICATED", "centre", bold=True)
 TEST_MARK: Final = Text("测试 无效 TEST VOID", "centre", bold=True)

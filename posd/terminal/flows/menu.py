@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from posd.receipts import VERSION
+from posd import VERSION
 from posd.terminal.choices import Item, choice
 from posd.terminal.flows.sign_in import start_sign_in, start_sign_off
 from posd.terminal.machine import Part, Step, assemble, result_seconds
