@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from transitions.extensions.nesting import HierarchicalMachine, NestedState
+from transitions.extensions.nesting import HierarchicalMachine, NestedState, NestedTransition
 
 from posd.core.events import Outcome
 
@@ -249,40 +249,36 @@ class _State(NestedState):
     separator = "."
 
 
+class _Row(NestedTransition):
+    """A change of step. Steps have no callbacks for transitions to look for, and a row leads to a step."""
+
+    def _change_state(self, event_data: Any) -> None:
+        event_data.model.state = self.dest
+
+
 class _Machine(HierarchicalMachine):
     state_cls = _State
+    transition_cls = _Row
 
 
 class _Position:
-    """The model of transitions: where the dialogue is. It gets attributes of transitions' own."""
+    """The model of transitions: where one dialogue is, and whether its last event was taken."""
 
-    state: str
-    trigger: Callable[..., bool]
+    def __init__(self, dialogue: Dialogue) -> None:
+        self.dialogue = dialogue
+        self.state = IDLE
+        self.taken = False
 
 
 class DialogueMachine:
-    """Where the dialogue is, and what an event does there. Raises FlowError for wrong tables."""
+    """Where the dialogue is, and what an event does there. Raises FlowError for wrong tables.
 
-    def __init__(self, flows: Sequence[Flow], dialogue: Dialogue) -> None:
-        check(flows)
-        # a key that nothing is bound to is an everyday event, not a warning
-        logging.getLogger("transitions").setLevel(logging.ERROR)
-        self._dialogue = dialogue
-        self._position = _Position()
-        self._taken = False
-        self._steps = {f"{flow.name}.{step.name}": step for flow in flows for step in flow.steps}
-        self._machine = _Machine(
-            self._position,
-            states=[_nested(flow) for flow in flows],
-            initial=IDLE,
-            queued=True,
-            auto_transitions=False,
-            send_event=True,
-            ignore_invalid_triggers=True,
-            finalize_event=self._seen,
-        )
-        for flow in flows:
-            self._add_rows(flow)
+    The tables are built once for a process: dialogues of the same flows differ in their position only.
+    """
+
+    def __init__(self, flows: tuple[Flow, ...], dialogue: Dialogue) -> None:
+        self._machine, self._steps = _built(flows)
+        self._position = _Position(dialogue)
 
     @property
     def state(self) -> str:
@@ -298,34 +294,57 @@ class DialogueMachine:
 
     def trigger(self, name: str, event: object) -> bool:
         """Take the row for this event; False when no row takes it here."""
-        self._taken = False
+        self._position.taken = False
         if name in self._machine.events:
-            self._position.trigger(name, event=event)
-        return self._taken
+            self._machine.trigger_event(self._position, name, event)
+        return self._position.taken
 
     def jump(self, state: str) -> None:
         """Be in this state, whatever was before: for faults only, no row leads here."""
-        self._machine.set_state(state, self._position)
+        self._position.state = state
 
-    def _seen(self, event_data: Any) -> None:
-        # trigger() of a queued machine always returns True: only here is what really happened
-        self._taken = bool(event_data.result)
 
-    def _add_rows(self, flow: Flow) -> None:
-        local = {step.name: f"{flow.name}.{step.name}" for step in flow.steps} | {"": flow.name}
-        for row in every_row(flow):
-            self._machine.add_transition(
-                row.event,
-                local[row.state],
-                None if row.then == STAY else local.get(row.then, row.then),
-                conditions=self._call(row.when),
-                after=self._call(row.do),
-            )
+@lru_cache(maxsize=1)
+def _built(flows: tuple[Flow, ...]) -> tuple[_Machine, dict[str, Step]]:
+    check(flows)
+    # a key that nothing is bound to is an everyday event, not a warning
+    logging.getLogger("transitions").setLevel(logging.ERROR)
+    machine = _Machine(
+        None,
+        states=[_nested(flow) for flow in flows],
+        initial=IDLE,
+        queued=True,
+        auto_transitions=False,
+        send_event=True,
+        ignore_invalid_triggers=True,
+        finalize_event=_seen,
+    )
+    for flow in flows:
+        _add_rows(machine, flow)
+    return machine, {f"{flow.name}.{step.name}": step for flow in flows for step in flow.steps}
 
-    def _call(self, function: Guard | Action | None) -> list[str | Callable[..., bool | None]]:
-        if function is None:
-            return []
-        return [lambda event_data: function(self._dialogue, event_data.kwargs["event"])]
+
+def _seen(event_data: Any) -> None:
+    # trigger_event() of a queued machine always returns True: only here is what really happened
+    event_data.model.taken = bool(event_data.result)
+
+
+def _add_rows(machine: _Machine, flow: Flow) -> None:
+    local = {step.name: f"{flow.name}.{step.name}" for step in flow.steps} | {"": flow.name}
+    for row in every_row(flow):
+        machine.add_transition(
+            row.event,
+            local[row.state],
+            None if row.then == STAY else local.get(row.then, row.then),
+            conditions=_call(row.when),
+            after=_call(row.do),
+        )
+
+
+def _call(function: Guard | Action | None) -> list[str | Callable[..., bool | None]]:
+    if function is None:
+        return []
+    return [lambda event_data: function(event_data.model.dialogue, event_data.args[0])]
 
 
 def _nested(flow: Flow) -> dict[str, Any]:
