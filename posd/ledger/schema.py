@@ -133,4 +133,58 @@ CREATE INDEX transactions_by_batch ON transactions (batch, state, kind);
 CREATE INDEX transactions_by_order ON transactions (order_id) WHERE order_id IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
+_ORDERS_AND_OUTBOX = """
+ALTER TABLE orders ADD COLUMN operator TEXT NOT NULL DEFAULT '';    -- who confirmed the amount
+ALTER TABLE orders ADD COLUMN paid INTEGER NOT NULL DEFAULT 0 CHECK (paid >= 0);
+ALTER TABLE orders ADD COLUMN means TEXT NOT NULL DEFAULT '' CHECK (means IN ('', 'card', 'cash', 'other'));
+ALTER TABLE orders ADD COLUMN held_at INTEGER;
+ALTER TABLE orders ADD COLUMN label TEXT NOT NULL DEFAULT '';
+ALTER TABLE orders ADD COLUMN aged_minutes INTEGER NOT NULL DEFAULT 0;  -- of running time, while unpaid
+UPDATE orders SET paid = amount, means = 'card' WHERE state = 'paid';
+CREATE INDEX orders_waiting ON orders (id) WHERE state = 'unpaid';
+CREATE INDEX orders_by_amount ON orders (amount, id);
+CREATE INDEX orders_by_time ON orders (created_at);
+CREATE INDEX orders_closed ON orders (closed_at) WHERE closed_at IS NOT NULL;
+
+CREATE TABLE order_steps (
+    id         INTEGER PRIMARY KEY,
+    order_id   INTEGER NOT NULL REFERENCES orders (id),
+    at         INTEGER NOT NULL,
+    what       TEXT    NOT NULL,
+    operator   TEXT    NOT NULL,
+    supervisor TEXT    NOT NULL,
+    reason     TEXT    NOT NULL,
+    amount     INTEGER NOT NULL            -- what was due after it
+) STRICT;
+CREATE INDEX order_steps_by_order ON order_steps (order_id, id);
+CREATE TRIGGER order_steps_are_never_changed BEFORE UPDATE ON order_steps
+    BEGIN SELECT RAISE (ABORT, 'order_steps are append-only'); END;
+
+CREATE TABLE order_applications (
+    id         INTEGER PRIMARY KEY,
+    order_id   INTEGER NOT NULL REFERENCES orders (id),
+    what       TEXT    NOT NULL CHECK (what IN ('amend', 'paid_otherwise', 'cancel', 'set_back')),
+    amount     INTEGER NOT NULL DEFAULT 0, -- the new one, of 'amend'
+    reason     TEXT    NOT NULL,
+    operator   TEXT    NOT NULL,
+    at         INTEGER NOT NULL,
+    verdict    TEXT    NOT NULL DEFAULT '' CHECK (verdict IN ('', 'approved', 'refused', 'lapsed')),
+    supervisor TEXT    NOT NULL DEFAULT '',
+    decided_at INTEGER,
+    refusal    TEXT    NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX order_applications_waiting ON order_applications (order_id, id) WHERE verdict = '';
+CREATE INDEX order_applications_by_order ON order_applications (order_id, id);
+
+CREATE TABLE outbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice, also when all that is old is gone
+    at     INTEGER NOT NULL,
+    name   TEXT    NOT NULL,
+    body   BLOB    NOT NULL                     -- CBOR
+) STRICT;
+CREATE INDEX outbox_by_time ON outbox (at);
+CREATE TRIGGER outbox_is_never_changed BEFORE UPDATE ON outbox
+    BEGIN SELECT RAISE (ABORT, 'the outbox is append-only'); END;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _ORDERS_AND_OUTBOX)
