@@ -16,6 +16,7 @@ from posd.texts.errors import ErrorCode
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
 
+NO_PRINTER: Final = "no_printer"
 _CODES: Final[dict[str, ErrorCode]] = {
     Refusal.REVERSAL_PENDING: ErrorCode.REVERSAL_PENDING,
     Refusal.RESTORED: ErrorCode.RESTORED,
@@ -40,6 +41,15 @@ def screen(dialogue: Dialogue) -> Screen:
         (text, code) if code else (text,),
         dialogue.text(_HINTS.get(reason, "hint.confirm")),
     )
+
+
+def lacks_printer(dialogue: Dialogue, _event: object) -> bool:
+    """Is a printer that does not print the reason why nothing financial may be begun?"""
+    return dialogue.refusal == NO_PRINTER
+
+
+def keep_lack_of_printer(dialogue: Dialogue, _event: object) -> None:
+    dialogue.form.refusal = NO_PRINTER
 
 
 def waits_for_sign_in(dialogue: Dialogue, _event: object) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from posd.core.events import CardSwiped, KeyPressed, PinEntered
 from posd.ledger.ledger import moment
 from posd.ledger.records import IN_DOUBT, OrderState, State, TransactionRecord
-from posd.terminal.exchange import exchange
+from posd.terminal.exchange import BLOCKED, exchange
 from posd.terminal.fields import (
     card_and_pin,
     pin_wanted,
@@ -16,6 +16,7 @@ from posd.terminal.fields import (
     supervisor_password,
     voucher_rows,
 )
+from posd.terminal.flows.blocked import keep_lack_of_printer, lacks_printer
 from posd.terminal.flows.unpaid_order import (
     UNPAID_ORDER,
     ask_reason,
@@ -214,6 +215,7 @@ VOUCHER = Part(
         *voucher_rows("voucher"),
         Row("voucher", "confirm", names_unpaid_order, "order", take_order),
         Row("voucher", "confirm", is_refused, STAY, say_refusal),
+        Row("voucher", "confirm", lacks_printer, BLOCKED, keep_lack_of_printer),
         Row("voucher", "confirm", None, "shown", take_original),
         Row("shown", "confirm", asks_reason, "reason"),
         Row("shown", "confirm", asks_card, "card"),
