@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, get_args
 from devices import columns as grid
 
 Align = Literal["left", "centre", "right"]
+_ALIGNS: Final = get_args(Align)
 
 QR_CODE_LIMIT: Final = 400  # bytes; ISO/IEC 18004 version 15-M holds 412, 308 dots at 4 a module
 FEED_LIMIT: Final = 40  # lines; more is a mistake, not a slip
@@ -32,8 +33,8 @@ class Text:
     bold: bool = False
 
     def __post_init__(self) -> None:
-        if self.align not in get_args(Align):
-            raise ValueError(f"expected align {get_args(Align)}, found {self.align!r}")
+        if self.align not in _ALIGNS:
+            raise ValueError(f"expected align {_ALIGNS}, found {self.align!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,9 +119,13 @@ class PrintJobs:
             for row in rows
         ]
 
-    def waiting_count(self) -> int:
-        """How many are not yet printed."""
-        row = self._database.one("SELECT count(*) AS n FROM print_jobs WHERE done_at IS NULL")
+    def waiting_count(self, transaction: int | None = None) -> int:
+        """How many are not yet printed; of one transaction when it is named."""
+        row = self._database.one(
+            """SELECT count(*) AS n FROM print_jobs
+               WHERE done_at IS NULL AND (?1 IS NULL OR transaction_id = ?1)""",
+            (transaction,),
+        )
         return 0 if row is None else int(row["n"])
 
     def done(self, *identities: int) -> None:

@@ -202,7 +202,7 @@ def is_about_terminal(_dialogue: Dialogue, event: RequestRefused) -> bool:
 
 
 def some_slip_waits(dialogue: Dialogue, _event: object) -> bool:
-    return bool(dialogue.ledger.print_jobs.waiting(dialogue.form.transaction))
+    return dialogue.ledger.print_jobs.waiting_count(dialogue.form.transaction) > 0
 
 
 def keep_transaction(dialogue: Dialogue, event: TransactionEnded) -> None:

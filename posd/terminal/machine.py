@@ -12,7 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from transitions.extensions.nesting import HierarchicalMachine, NestedState, NestedTransition
+from transitions.extensions.nesting import (
+    HierarchicalMachine,
+    NestedEvent,
+    NestedState,
+    NestedTransition,
+)
 
 from posd.core.events import Outcome
 
@@ -256,8 +261,23 @@ class _Row(NestedTransition):
         event_data.model.state = self.dest
 
 
+class _Event(NestedEvent):
+    """A dialogue is in one step of one flow, never in two: no tree of states is built for each key."""
+
+    def trigger_nested(self, event_data: Any) -> bool:
+        """The step's rows, then those of the whole flow, as the library's own order is."""
+        step: str = event_data.model.state
+        for source in (step, step.partition(".")[0]):
+            for row in self.transitions.get(source, ()):
+                if row.execute(event_data):
+                    event_data.result = True
+                    return True
+        return False
+
+
 class _Machine(HierarchicalMachine):
     state_cls = _State
+    event_cls = _Event
     transition_cls = _Row
 
 

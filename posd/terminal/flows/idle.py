@@ -46,14 +46,14 @@ def show_unseen(dialogue: Dialogue, _event: object) -> None:
 
 
 def has_slip(dialogue: Dialogue, event: TransactionEnded) -> bool:
-    return bool(dialogue.ledger.print_jobs.waiting(event.transaction))
+    return dialogue.ledger.print_jobs.waiting_count(event.transaction) > 0
 
 
 def is_worth_telling(dialogue: Dialogue, transaction: int) -> bool:
     """Has it a slip that waits, or an end that no clerk has seen?"""
     record = dialogue.ledger.transactions.get(transaction)
     if record.state in UNDECIDED:
-        return bool(dialogue.ledger.print_jobs.waiting(transaction))
+        return dialogue.ledger.print_jobs.waiting_count(transaction) > 0
     return not record.acknowledged
 
 
