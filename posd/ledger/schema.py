@@ -182,7 +182,6 @@ CREATE TABLE outbox (
     name   TEXT    NOT NULL,
     body   BLOB    NOT NULL                     -- CBOR
 ) STRICT;
-CREATE INDEX outbox_by_time ON outbox (at);
 CREATE TRIGGER outbox_is_never_changed BEFORE UPDATE ON outbox
     BEGIN SELECT RAISE (ABORT, 'the outbox is append-only'); END;
 """
