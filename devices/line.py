@@ -22,9 +22,11 @@ __all__ = ["FlowControl", "Line", "LineSettings", "LineState", "Parity"]
 FIRST_RETRY_SECONDS: Final = 0.2
 LAST_RETRY_SECONDS: Final = 5.0
 STEADY_SECONDS: Final = 5.0  # a line that was there so long starts its back-off anew
+LAST_FLOW_SECONDS: Final = 300.0  # between two tries to let a line flow that XOFF has stopped
 READ_SIZE: Final = 4096  # the kernel's own line buffer (N_TTY_BUF_SIZE)
 Tap = Callable[[float, Direction, bytes], None]
 
+_HELD_POLL_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 0.5  # what a clean stop waits for the last bytes
 
 
@@ -75,6 +77,12 @@ class Line:
         self._found_at = 0.0
         self._progress_at = 0.0
         self._stall_timer: asyncio.TimerHandle | None = None
+        self._flow_timer: asyncio.TimerHandle | None = None
+        self._held_timer: asyncio.TimerHandle | None = None
+        self._flow_seconds = settings.flow_seconds
+        self._let_flow_at = 0.0
+        self._written = 0  # bytes that the kernel has taken on this connection
+        self._carried = 0  # as many of them as had left it when that was last looked at
         self._search: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.recorder = FlightRecorder(self.now)
@@ -169,6 +177,8 @@ class Line:
         assert self._loop is not None
         self._port = port
         self._stalled = False
+        self._written = self._carried = 0
+        self._flow_seconds = self.settings.flow_seconds
         self._found_at = self.now()
         self._search = None
         self._became_present("opened")
@@ -195,6 +205,7 @@ class Line:
 
     def _release(self, reason: str) -> None:
         self.discard()
+        self._stop_flow_timers()
         self.reason = reason
         if self._port is None:
             return
@@ -237,9 +248,7 @@ class Line:
 
     def _writable(self) -> None:
         if self._stalled:
-            self._stalled = False
-            self._watch_writing(False)
-            self._became_present("takes bytes again")
+            self._flows_again()
             return
         self._write_queue()
 
@@ -256,12 +265,14 @@ class Line:
                 self._lose(error.strerror or "write failed")
                 return
             self._progress_at = self.now()
+            self._written += count
             self._queued -= count
             if count == len(data):
                 self._queue.popleft()
             else:
                 self._queue[0] = data[count:]
         self._watch_writing(False)
+        self._watch_held()
         if self._on_drained is not None:
             assert self._loop is not None
             self._loop.call_soon(self._report_drained)
@@ -297,8 +308,70 @@ class Line:
             self._stall_timer = self._loop.call_at(due, self._check_progress)
             return
         self.discard()
-        self._stalled = True
-        self.reason = f"took no bytes for {self.settings.write_seconds:g} s"
-        self.recorder.note(f"absent: {self.reason}")
         self._loop.add_writer(self._port.descriptor, self._writable)
+        self._stall()
+
+    def _stall(self) -> None:
+        assert self._loop is not None
+        self._stalled = True
+        seconds = f"{self.settings.write_seconds:g} s"
+        self.reason = f"took no bytes for {seconds}"
+        if self._obeys_xoff:
+            self.reason = f"flow stopped: held back by XOFF for {seconds}, no XON came"
+            if self._progress_at - self._let_flow_at >= STEADY_SECONDS:
+                self._flow_seconds = self.settings.flow_seconds
+            self._flow_timer = self._loop.call_later(self._flow_seconds, self._let_flow)
+        self.recorder.note(f"absent: {self.reason}")
         self._report()
+
+    def _flows_again(self) -> None:
+        self._stalled = False
+        self._watch_writing(False)
+        self._stop_flow_timers()
+        self._became_present("takes bytes again")
+
+    # -- flow control ---------------------------------------------------------------------------
+
+    @property
+    def _obeys_xoff(self) -> bool:
+        return self.settings.flow_control == "xon_xoff"
+
+    def _let_flow(self) -> None:
+        """The end of the patience with an XOFF: it may have been noise, and no XON will ever come.
+
+        A device that is really full says XOFF again, and is given twice the time.
+        """
+        assert self._port is not None
+        assert self._loop is not None
+        self._let_flow_at = self.now()
+        self.recorder.note("let flow without an XON")
+        self._port.let_flow()
+        self._flow_seconds = min(2 * self._flow_seconds, LAST_FLOW_SECONDS)
+        self._flow_timer = self._loop.call_later(self._flow_seconds, self._let_flow)
+
+    def _watch_held(self) -> None:
+        """Watch that bytes leave a serial port's own buffer, which takes some KB although XOFF holds them."""
+        assert self._port is not None
+        assert self._loop is not None
+        if not self._obeys_xoff or self._held_timer is not None:
+            return
+        if held := self._port.unsent:
+            self._carried = self._written - held
+            seconds = _HELD_POLL_SECONDS if self._stalled else self.settings.write_seconds
+            self._held_timer = self._loop.call_later(seconds, self._check_held)
+
+    def _check_held(self) -> None:
+        assert self._port is not None
+        self._held_timer = None
+        moved = self._written - self._port.unsent > self._carried
+        if self._stalled and moved:
+            self._flows_again()
+        elif not (self._stalled or moved or self._queue):
+            self._stall()
+        self._watch_held()
+
+    def _stop_flow_timers(self) -> None:
+        for timer in (self._flow_timer, self._held_timer):
+            if timer is not None:
+                timer.cancel()
+        self._flow_timer = self._held_timer = None

@@ -44,6 +44,7 @@ class LineSettings:
     `socket://HOST:PORT` for plain TCP, where speed, parity and flow control are the server's, or
     `evdev:PATH` for a Linux input device (/dev/input/by-path/...), which only reads.
     `write_seconds`: how long a device may refuse bytes until the line counts as absent.
+    `flow_seconds`: how long it may then hold output back by XOFF until the line tries by itself.
     `queue_limit`: bytes that may wait to be written.
     Raises ValueError with the field, what was expected and what was found.
     """
@@ -55,6 +56,7 @@ class LineSettings:
     data_bits: Literal[7, 8] = 8
     stop_bits: Literal[1, 2] = 1
     write_seconds: float = 5.0
+    flow_seconds: float = 15.0
     queue_limit: int = 16 * 1024
 
     def __post_init__(self) -> None:
@@ -73,8 +75,8 @@ class LineSettings:
             _tcp_address(self.port)
         if self.port == _INPUT_SCHEME:
             raise ValueError("port: expected evdev:PATH, found no path")
-        if self.write_seconds <= 0 or self.queue_limit <= 0:
-            raise ValueError("write_seconds, queue_limit: expected more than 0")
+        if self.write_seconds <= 0 or self.flow_seconds <= 0 or self.queue_limit <= 0:
+            raise ValueError("write_seconds, flow_seconds, queue_limit: expected more than 0")
 
     @property
     def is_tcp(self) -> bool:
@@ -107,6 +109,9 @@ class OpenPort(Protocol):
     @property
     def unsent(self) -> int:
         """Bytes that the kernel has taken and the line has not carried yet, as far as it can tell."""
+
+    def let_flow(self) -> None:
+        """Lets output go on that an XOFF has stopped, as if an XON had come. Never raises."""
 
     def close(self) -> None: ...
 
@@ -161,6 +166,12 @@ class _SerialPort:
         except OSError:
             return 0
         return int.from_bytes(answer, sys.byteorder)
+
+    def let_flow(self) -> None:
+        # TCOON undoes TCOOFF only (ioctl_tty(2)); the pair of them undoes an XOFF too
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcflow(self.descriptor, termios.TCOOFF)
+            termios.tcflow(self.descriptor, termios.TCOON)
 
     def close(self) -> None:
         """Throws away what is unwritten: close(2) would wait up to 30 s for a stopped device."""
@@ -223,6 +234,9 @@ class _TcpPort:
 
     unsent = 0  # close(2) sends the rest
 
+    def let_flow(self) -> None:
+        """Flow control is the server's."""
+
     def close(self) -> None:
         self._connection.close()
 
@@ -242,6 +256,9 @@ class _InputPort:
             raise PortError(f"cannot be grabbed: {_reason(error)}") from None
 
     unsent = 0
+
+    def let_flow(self) -> None:
+        """Nothing is written to it."""
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

@@ -20,6 +20,12 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+def notes(line: Line) -> list[tuple[float, str]]:
+    """The remarks of a line's flight recorder, with their times."""
+    entries = line.recorder.entries()
+    return [(each.at, each.data.decode()) for each in entries if each.direction == "note"]
+
+
 class Ends:
     """A line and what it has said, and the device at its other end and what it has heard."""
 
@@ -167,6 +173,71 @@ def test_a_device_that_takes_no_bytes_is_absent_until_it_does(tmp_path: Path, un
             await until(lambda: ends.states == [PRESENT, ABSENT, PRESENT])
             ends.line.write(b"fresh")
             await until(lambda: ends.heard == b"fresh")
+
+    asyncio.run(scene())
+
+
+def test_an_xoff_that_nobody_takes_back_is_told_and_outlasted(tmp_path: Path, until: Any) -> None:
+    """Noise can be an XOFF. The device that did not mean it takes bytes after a while."""
+
+    async def scene() -> None:
+        settings = {"flow_control": "xon_xoff", "write_seconds": 0.1, "flow_seconds": 0.3}
+        async with Ends(tmp_path, **settings) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            ends.device.noise(b"\xfe\x13")
+            await until(lambda: ends.received == b"\xfe")
+            ends.line.write(b"never")
+            await until(lambda: ends.states == [PRESENT, ABSENT])
+            assert ends.line.reason == "flow stopped: held back by XOFF for 0.1 s, no XON came"
+            await until(lambda: ends.states == [PRESENT, ABSENT, PRESENT])
+            ends.line.write(b"fresh")
+            await until(lambda: ends.heard == b"fresh")
+            assert [each for _, each in notes(ends.line) if "let flow" in each]
+
+    asyncio.run(scene())
+
+
+def test_a_device_that_says_xoff_again_is_given_more_time_each_time(
+    tmp_path: Path, until: Any
+) -> None:
+    async def scene() -> None:
+        settings = {"flow_control": "xon_xoff", "write_seconds": 0.05, "flow_seconds": 0.1}
+        async with Ends(tmp_path, **settings) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            for count in (1, 2, 3):
+                ends.device.hold_off()
+                await asyncio.sleep(0.02)
+                ends.line.write(b"?")
+                await until(lambda count=count: ends.states == [PRESENT, ABSENT] * count)
+                await until(lambda count=count: len(ends.states) == 2 * count + 1)
+            stopped = [at for at, each in notes(ends.line) if each.startswith("absent")]
+            tried = [at for at, each in notes(ends.line) if each.startswith("let flow")]
+            waits = [after - before for before, after in zip(stopped, tried, strict=True)]
+            assert waits == pytest.approx([0.1, 0.2, 0.4], abs=0.09)
+
+    asyncio.run(scene())
+
+
+def test_bytes_that_xoff_holds_in_the_kernel_are_missed_too(
+    tmp_path: Path, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pseudo-terminal holds none; a serial port does. Only how many it holds is played here."""
+    held = 0
+    monkeypatch.setattr("devices.port._SerialPort.unsent", property(lambda port: held))
+    monkeypatch.setattr("devices.line._HELD_POLL_SECONDS", 0.02)
+
+    async def scene() -> None:
+        nonlocal held
+        async with Ends(tmp_path, flow_control="xon_xoff", write_seconds=0.1) as ends:
+            await until(lambda: ends.states == [PRESENT])
+            held = 5
+            ends.line.write(b"12345")
+            await asyncio.sleep(0.15)
+            assert ends.states == [PRESENT, ABSENT]
+            assert ends.line.reason.startswith("flow stopped")
+            held = 3
+            await until(lambda: ends.states == [PRESENT, ABSENT, PRESENT])
+            held = 0
 
     asyncio.run(scene())
 
