@@ -186,4 +186,36 @@ CREATE TRIGGER outbox_is_never_changed BEFORE UPDATE ON outbox
     BEGIN SELECT RAISE (ABORT, 'the outbox is append-only'); END;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _ORDERS_AND_OUTBOX)
+_SETTLEMENT = """
+CREATE TABLE settlements (
+    id                INTEGER PRIMARY KEY,
+    batch             INTEGER NOT NULL UNIQUE REFERENCES batches (id),
+    batch_number      TEXT    NOT NULL CHECK (length(batch_number) = 6), -- 60.2 of the 0500 and its uploads
+    state             TEXT    NOT NULL CHECK (state IN ('begun', 'answered', 'closed')),
+    operator          TEXT    NOT NULL,
+    begun_at          INTEGER NOT NULL,
+    request           BLOB    NOT NULL,               -- CBOR: elements of the 0500, frozen
+    totals            BLOB    NOT NULL,               -- CBOR: what the terminal counted, frozen
+    tries             INTEGER NOT NULL DEFAULT 0,
+    response_code     TEXT    NOT NULL DEFAULT '',    -- 39 of the last 0510
+    answer            TEXT    NOT NULL DEFAULT '',    -- 48 of the 0510: the host's totals and results
+    next_batch_number TEXT    NOT NULL DEFAULT '',    -- of a sign-in meanwhile, adopted at the end
+    closed_at         INTEGER,
+    closed_by         TEXT    NOT NULL DEFAULT ''     -- the administrator, when closed without the host
+) STRICT;
+CREATE INDEX settlements_unfinished ON settlements (id) WHERE state <> 'closed';
+
+CREATE TABLE uploads (
+    id            INTEGER PRIMARY KEY,
+    settlement    INTEGER NOT NULL REFERENCES settlements (id),
+    kind          TEXT    NOT NULL CHECK (kind IN ('items', 'notice', 'unreadable', 'end')),
+    request       BLOB    NOT NULL,                   -- CBOR: elements, without 2, 14 and the items of 48
+    transactions  BLOB    NOT NULL,                   -- CBOR: ids of what it is about
+    tries         INTEGER NOT NULL DEFAULT 0,
+    response_code TEXT    NOT NULL DEFAULT '',
+    done_at       INTEGER
+) STRICT;
+CREATE INDEX uploads_by_settlement ON uploads (settlement, id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _ORDERS_AND_OUTBOX, _SETTLEMENT)
