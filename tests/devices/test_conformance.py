@@ -75,12 +75,18 @@ class SerialServer:
         writer.close()
 
 
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+        return number
+
+
 @contextlib.asynccontextmanager
 async def socat(device: Path) -> AsyncIterator[str]:
     """A real serial server in front of the device: other people's code, a process of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
+    number = free_port()
     server = await asyncio.create_subprocess_exec(
         "socat",
         f"TCP-LISTEN:{number},bind=127.0.0.1,reuseaddr,fork,nodelay",
@@ -94,13 +100,34 @@ async def socat(device: Path) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
+async def ser2net(device: Path) -> AsyncIterator[str]:
+    """The serial server that shops have, in raw TCP mode."""
+    number = free_port()
+    configuration = device.with_name(f"{device.name}.ser2net.yaml")
+    configuration.write_text(
+        "connection: &shop\n"
+        f"  accepter: tcp,127.0.0.1,{number}\n"
+        f"  connector: serialdev(nouucplock),{device},115200n81,local\n"
+    )
+    server = await asyncio.create_subprocess_exec("ser2net", "-n", "-c", str(configuration))
+    try:
+        yield f"socket://127.0.0.1:{number}"
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+SERVERS = {"socat": socat, "ser2net": ser2net}
+
+
+@contextlib.asynccontextmanager
 async def connected(transport: str, twin: PseudoTerminal) -> AsyncIterator[str]:
     """The port at which a driver finds the twin."""
     if transport == "pseudo-terminal":
         yield str(twin.path)
         return
-    if transport == "socat":
-        async with socat(twin.path) as port:
+    if transport in SERVERS:
+        async with SERVERS[transport](twin.path) as port:
             yield port
         return
     async with SerialServer(twin.path) as port:
@@ -117,9 +144,15 @@ async def no_exceptions(scene: Callable[[], Any]) -> None:
     assert escaped == []
 
 
-needs_socat = pytest.mark.skipif(shutil.which("socat") is None, reason="socat is not installed")
+def installed(server: str) -> Any:
+    missing = shutil.which(server, path=f"{os.environ['PATH']}:/usr/sbin") is None
+    return pytest.param(
+        server, marks=pytest.mark.skipif(missing, reason=f"{server} is not installed")
+    )
+
+
 transports = pytest.mark.parametrize(
-    "transport", ["pseudo-terminal", "tcp", pytest.param("socat", marks=needs_socat)]
+    "transport", ["pseudo-terminal", "tcp", *map(installed, SERVERS)]
 )
 faithful = pytest.mark.parametrize("way", [perfect, one_byte_at_a_time, delayed])
 Way = Callable[[PseudoTerminal], None]
