@@ -8,14 +8,13 @@ the expiry date nothing.
 from posd.receipts.approved import COPIES, host_moment, slips
 from posd.receipts.faults import fault_slip, pending_slip
 from posd.receipts.layouts import LAYOUTS, Layout
-from posd.receipts.parts import DUPLICATED, TEST_MARK, VERSION, as_duplicate
+from posd.receipts.parts import DUPLICATED, TEST_MARK, as_duplicate
 
 __all__ = [
     "COPIES",
     "DUPLICATED",
     "LAYOUTS",
     "TEST_MARK",
-    "VERSION",
     "Layout",
     "as_duplicate",
     "fault_slip",

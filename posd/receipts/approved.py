@@ -8,10 +8,11 @@ from typing import Final
 
 from devices import columns as grid
 from devices.slip import Feed, Pair, Row, Rule, Slip, Text
+from posd import VERSION
 from posd.ledger.ledger import moment
 from posd.ledger.records import TransactionRecord
 from posd.receipts.layouts import LAYOUTS, Layout
-from posd.receipts.parts import VERSION, finished, hotline, who
+from posd.receipts.parts import finished, hotline, who
 from posd.settings import Configuration
 from posd.texts import amount_text
 from protocol.card import mask_digit_runs

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Final
 
 from devices import columns as grid
 from devices.slip import Cut, Pair, Row, Rule, Slip, Text
 from posd.settings import Configuration
-
-
-def _version() -> str:
-    try:
-        return metadata.version("posd")
-    except metadata.PackageNotFoundError:
-        return "source"  # run from a checkout that was not installed
-
-
-VERSION: Final = _version()
 
 DUPLICATED: Final = Text("重打印凭证/DUPLICATED", "centre", bold=True)
 TEST_MARK: Final = Text("测试 无效 TEST VOID", "centre", bold=True)
