@@ -218,4 +218,15 @@ CREATE TABLE uploads (
 CREATE INDEX uploads_by_settlement ON uploads (settlement, id);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _ORDERS_AND_OUTBOX, _SETTLEMENT)
+_SEARCH = """
+-- What a clerk reads from a slip finds its transaction, in closed batches too.
+CREATE INDEX transactions_by_reference ON transactions (retrieval_reference)
+    WHERE retrieval_reference <> '';
+CREATE INDEX transactions_by_authorisation ON transactions (authorisation_code)
+    WHERE authorisation_code <> '';
+CREATE INDEX transactions_by_card_end ON transactions (substr(masked_card, -4), id);
+CREATE INDEX transactions_by_fen ON transactions (amount, id);
+CREATE INDEX print_jobs_by_transaction ON print_jobs (transaction_id, id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _ORDERS_AND_OUTBOX, _SETTLEMENT, _SEARCH)
