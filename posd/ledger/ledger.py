@@ -16,15 +16,11 @@ from posd.ledger.care import Care
 from posd.ledger.counters import Counters
 from posd.ledger.database import Database
 from posd.ledger.errors import LedgerDamaged, LedgerFailed
-from posd.ledger.stores import Audit, Operators, Orders, PrintJobs, Settings
+from posd.ledger.operators import FACTORY_OPERATORS, FACTORY_PASSWORDS, Operators
+from posd.ledger.stores import Audit, Orders, PrintJobs, Settings
 from posd.ledger.transactions import Transactions
 
 _EPOCH = datetime(1970, 1, 1)
-FACTORY_OPERATORS = (
-    *((f"{number:02d}", "cashier", "0000") for number in range(1, 6)),
-    ("00", "supervisor", "123456"),
-    ("99", "administrator", "12345678"),
-)
 
 
 def milliseconds(moment: datetime) -> int:
@@ -56,7 +52,7 @@ class Ledger:
         self.settings = Settings(database)
         self.orders = Orders(database)
         self.print_jobs = PrintJobs(database, self.now)
-        self.operators = Operators(database, clock)
+        self.operators = Operators(database, clock, keys)
         self.audit = Audit(database)
         self.transactions = Transactions(database, keys, self.now, random_bytes)
         self.keys = keys
@@ -167,8 +163,9 @@ class Ledger:
         """The first batch and the operators that every manual names."""
         with self.commit("create"):
             self._database.write("INSERT INTO batches (opened_at) VALUES (?)", (self.now(),))
-            for number, role, password in FACTORY_OPERATORS:
-                self.operators.put(number, role, self.keys.verifier(password, self._random_bytes))
+            for number, role in FACTORY_OPERATORS.items():
+                verifier = self.keys.verifier(FACTORY_PASSWORDS[role], self._random_bytes)
+                self.operators.set_password(number, role, verifier)
 
     def raise_generation(self, beside: Path) -> None:
         """Compare with the number beside the ledger, then raise both, the ledger's first."""

@@ -1,4 +1,4 @@
-"""The smaller tables: settings, orders, print jobs, operators and their locks, the audit."""
+"""The smaller tables: settings, orders, print jobs, the audit."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from devices.slip import Slip, from_plain, to_plain
-from posd.core.ports import Clock, PasswordVerifier
 from posd.ledger.database import Database
 from posd.ledger.pack import pack, unpack
 from posd.ledger.records import OrderRecord, OrderState, PrintJob
-
-WRONG_PASSWORDS_BEFORE_LOCK = 3
-FIRST_LOCK_SECONDS = 5 * 60
-LONGEST_LOCK_SECONDS = 24 * 60 * 60  # doubling ends here: a locked shop must open again
 
 
 class Settings:
@@ -134,68 +129,6 @@ class PrintJobs:
                 "UPDATE print_jobs SET done_at = ? WHERE id = ? AND done_at IS NULL",
                 (self._milliseconds(), identity),
             )
-
-
-class Operators:
-    """Who may do what, and the lock-out of each role (counting running time, kept across restarts)."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-        # A lock that was found in the file starts anew: time without power does not count.
-        self._locked_since: dict[str, float] = {}
-        self._started = clock.monotonic()
-
-    def is_empty(self) -> bool:
-        return self._database.one("SELECT 1 FROM operators LIMIT 1") is None
-
-    def put(self, number: str, role: str, verifier: PasswordVerifier) -> None:
-        self._database.write(
-            """INSERT INTO operators VALUES (?, ?, ?, ?)
-               ON CONFLICT DO UPDATE SET role = excluded.role, salt = excluded.salt,
-               verifier = excluded.verifier""",
-            (number, role, verifier.salt, verifier.verifier),
-        )
-
-    def verifier(self, number: str) -> PasswordVerifier:
-        """Raises KeyError for an operator who does not exist."""
-        row = self._database.one("SELECT salt, verifier FROM operators WHERE number = ?", (number,))
-        if row is None:
-            raise KeyError(number)
-        return PasswordVerifier(row["salt"], row["verifier"])
-
-    def lock(self, role: str) -> float:
-        """Seconds until this role's password is asked again; 0 when it is not locked."""
-        row = self._database.one(
-            "SELECT locked_seconds FROM password_locks WHERE role = ?", (role,)
-        )
-        if row is None:
-            return 0.0
-        since = self._locked_since.get(role, self._started)
-        locked = float(row["locked_seconds"])
-        return max(0.0, locked - (self._clock.monotonic() - since))
-
-    def failed(self, role: str) -> bool:
-        """A wrong password: the third one in a row locks the role. True when it is locked now."""
-        row = self._database.one("SELECT * FROM password_locks WHERE role = ?", (role,))
-        failures, locks = (row["failures"], row["locks"]) if row else (0, 0)
-        failures += 1
-        seconds = 0
-        if failures >= WRONG_PASSWORDS_BEFORE_LOCK:
-            seconds = min(FIRST_LOCK_SECONDS << min(locks, 16), LONGEST_LOCK_SECONDS)
-            failures, locks = 0, locks + 1
-            self._locked_since[role] = self._clock.monotonic()
-        self._database.write(
-            """INSERT INTO password_locks VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-               failures = excluded.failures, locks = excluded.locks,
-               locked_seconds = excluded.locked_seconds""",
-            (role, failures, locks, seconds),
-        )
-        return seconds > 0
-
-    def succeeded(self, role: str) -> None:
-        """The right password: forget what was wrong before."""
-        self._database.write("DELETE FROM password_locks WHERE role = ?", (role,))
 
 
 class Audit:
