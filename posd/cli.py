@@ -83,6 +83,13 @@ def _parser(command: str) -> argparse.ArgumentParser:
         recording_tool.add_arguments(record)
         record.set_defaults(call=_record)
 
+    install = commands.add_parser("install", help="put the service's files in their places")
+    if command == "install":
+        from posd import install as installing
+
+        installing.add_arguments(install)
+        install.set_defaults(call=installing.run)
+
     version = commands.add_parser("version", help="show the version")
     version.set_defaults(call=_version)
     return parser

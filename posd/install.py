@@ -1,0 +1,136 @@
+"""`posd install`: the files that systemd, udev and a technician look for, from the wheel to their places.
+
+Nothing is started and nobody is created: the last lines say which commands do that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple
+
+from posd.placed_files import place
+
+DONE, FAILED = 0, 1
+_UNITS: Final = "usr/local/lib/systemd/system"  # of what no package manager brought
+_PROGRAM_IN_UNIT: Final = "/usr/bin/posd"
+
+
+class Part(NamedTuple):
+    """One file: its name in the sources and its directory below the root.
+
+    edited: it belongs to whoever runs this machine once it is there, and is never written again.
+    """
+
+    source: str
+    directory: str
+    edited: bool = False
+
+    @property
+    def target(self) -> PurePosixPath:
+        return PurePosixPath(self.directory) / PurePosixPath(self.source).name
+
+
+PARTS: Final = (
+    Part("posd.service", _UNITS),
+    Part("posd-diag.socket", _UNITS),
+    Part("sysusers.d/posd.conf", "usr/local/lib/sysusers.d"),
+    Part("tmpfiles.d/posd.conf", "usr/local/lib/tmpfiles.d"),
+    Part("udev/70-posd.rules", "etc/udev/rules.d"),
+    Part("udev/69-posd-ports.rules", "etc/udev/rules.d", edited=True),
+    Part("posd.example.toml", "etc/posd", edited=True),
+)
+
+NEXT_STEPS: Final = """\
+Next, as root{there}:
+  systemd-sysusers && systemd-tmpfiles --create    # the user posd, the group posd-tech, directories
+  systemctl daemon-reload && udevadm control --reload
+  edit /etc/udev/rules.d/69-posd-ports.rules       # which port is the keypad, the display, ...
+  udevadm trigger                                  # then /dev/posd/ names them
+  systemctl enable posd                            # it starts with the next boot
+  {program} init         # configuration, device key, passwords
+  {program} keys load    # the acquirer's master key
+  systemctl start posd
+"""
+
+
+class InstallError(Exception):
+    """What could not be put where, in one line."""
+
+
+def sources() -> Path:
+    """Where the files of the `systemd` directory are: in the package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    for place_of_files in (package / "system_files", package.parent / "systemd"):
+        if (place_of_files / "posd.service").is_file():
+            return place_of_files
+    raise InstallError("the files of the service are not in this installation of posd")
+
+
+def install(root: Path, program: PurePosixPath) -> list[str]:
+    """Put every part below root; returns what was done, a line a file. Raises InstallError.
+
+    program: the `posd` that the unit starts, as it is called once root is `/`. A part that is edited on
+    the machine and differs is left, and what this version brings lies beside it as NAME.new.
+    """
+    if not program.is_absolute():
+        raise InstallError(f"expected an absolute path of the program, found {program}")
+    found = sources()
+    done = []
+    for part in PARTS:
+        content = (found / part.source).read_bytes()
+        if part.source.endswith(".service"):
+            content = content.replace(_PROGRAM_IN_UNIT.encode(), str(program).encode())
+        path = root / part.target
+        try:
+            done.append(_put(part, path, content))
+        except OSError as error:
+            said = (error.strerror or type(error).__name__).lower()
+            raise InstallError(f"{path}: {said}") from None
+    return done
+
+
+def _put(part: Part, path: Path, content: bytes) -> str:
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    there = path.read_bytes() if path.exists() else None
+    if there == content:
+        return f"{path}: as it should be"
+    if there is not None and part.edited:
+        place(path.with_name(f"{path.name}.new"), content, 0o644, replace=True)
+        return f"{path}: kept; this version's is {path.name}.new"
+    place(path, content, 0o644, replace=True)
+    return f"{path}: written"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `posd install`."""
+    parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="default: /")
+    parser.add_argument(
+        "--program",
+        type=PurePosixPath,
+        metavar="PATH",
+        help="the posd that the service starts, as seen below the root (default: this one)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Put the service's files in place. Exit codes: 0 done, 1 not."""
+    program = options.program or _this_program(options.root)
+    try:
+        done = install(options.root, program)
+    except InstallError as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+    there = "" if options.root == Path("/") else f", in the system of {options.root}"
+    sys.stdout.write("".join(f"{line}\n" for line in done))
+    sys.stdout.write("\n" + NEXT_STEPS.format(there=there, program=program))
+    return DONE
+
+
+def _this_program(root: Path) -> PurePosixPath:
+    program = Path(sys.prefix) / "bin" / "posd"
+    root = root.absolute()
+    return PurePosixPath("/") / (
+        program.relative_to(root) if program.is_relative_to(root) else program
+    )
