@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -29,6 +30,10 @@ SYSTEM_FAULT = "E900"
 LEDGER_FAULT = "E901"
 
 
+def _nobody(_event: Event) -> None:
+    """Nobody looks on."""
+
+
 class Core:
     """Dialogue and money of one terminal. Not reentrant: handle() may be called from anywhere, also from
     inside a port; the event waits its turn.
@@ -44,6 +49,8 @@ class Core:
         self._working = False
         self.halted: str | None = None
         self.faults = 0
+        self.observe: Callable[[Event], None] = _nobody
+        """Is told of each event when all of it has been done; for diagnostics. Must not raise."""
         self.timers = CoreTimers(ports.timers)
         self.ledger = ledger
         self.money = Money(configuration, ledger, ports, self.timers, self._queue.append)
@@ -66,7 +73,9 @@ class Core:
         self._working = True
         try:
             while self._queue and self.halted is None:
-                self._step(self._queue.popleft())
+                event = self._queue.popleft()
+                self._step(event)
+                self.observe(event)
         finally:
             self._working = False
 
@@ -81,6 +90,19 @@ class Core:
             self.ledger.look_after()
         except LedgerError as error:
             self._halt(error)
+
+    def audit(self, who: str, what: str, details: Mapping[str, object]) -> bool:
+        """Write down what somebody is about to do from outside; between two events.
+
+        False when that failed: the core has halted, and it must not be done.
+        """
+        assert not self._working
+        try:
+            with self.ledger.commit("audit"):
+                self.ledger.audit.add(self.ledger.now(), who, what, details)
+        except LedgerError as error:
+            self._halt(error)
+        return self.halted is None
 
     def suspect_ledger(self, reason: str) -> None:
         """Somebody found that the ledger may not be whole: the next start checks all of it."""

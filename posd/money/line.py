@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -45,6 +46,16 @@ class NoAnswer:
 Result = NotConnected | NoAnswer | Unusable | Usable
 
 
+@dataclass(frozen=True, slots=True)
+class LastExchange:
+    """How the newest exchange ended, without what was said in it. code: element 39, where there was one."""
+
+    number: int = 0  # counted from the start of the process; 0: there has been none
+    result: str = ""  # usable, unusable, no_answer, not_connected
+    reason: str = ""
+    code: str = ""
+
+
 @dataclass(slots=True)
 class _Exchange:
     number: int
@@ -65,6 +76,7 @@ class HostLine:
         self._numbers = 0
         self._exchange: _Exchange | None = None
         self.trouble = False  # the last connection could not be made
+        self.last = LastExchange()
 
     @property
     def busy(self) -> bool:
@@ -145,9 +157,26 @@ class HostLine:
         self._timers.stop(exchange.timer)
         self._host.close(exchange.number)
         self.trouble = isinstance(result, NotConnected)
+        self.last = LastExchange(
+            exchange.number, _RESULTS[type(result)], _reason(result), _code(result)
+        )
         log.info("host.exchange_ended", result=type(result).__name__, reason=_reason(result))
         exchange.done(result)
 
 
 def _reason(result: Result) -> str:
     return "" if isinstance(result, Usable) else result.reason
+
+
+def _code(result: Result) -> str:
+    if isinstance(result, Usable):
+        return str(result.message.get(39, ""))
+    return str(result.code or "") if isinstance(result, Unusable) else ""
+
+
+_RESULTS: Final = {
+    Usable: "usable",
+    Unusable: "unusable",
+    NoAnswer: "no_answer",
+    NotConnected: "not_connected",
+}

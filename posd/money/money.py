@@ -29,7 +29,7 @@ from posd.money.cases import Cases
 from posd.money.desk import Desk
 from posd.money.financial import Financial
 from posd.money.kinds import KINDS
-from posd.money.line import HostLine
+from posd.money.line import HostLine, LastExchange
 from posd.money.notices import Notices
 from posd.money.recovery import decide_open_intents, recover
 from posd.money.requests import Reference, Request, SwipedCard, request_of
@@ -125,6 +125,16 @@ class Money:
         return self._line.trouble
 
     @property
+    def last_exchange(self) -> LastExchange:
+        """How the newest exchange with the host ended."""
+        return self._line.last
+
+    @property
+    def last_sign_in(self) -> SignInEnded | None:
+        """How the newest sign-in of this process ended, also one that nobody asked for."""
+        return self._sign_in.last
+
+    @property
     def busy(self) -> bool:
         """Something is on the host line, or waits for it."""
         return self._agenda.busy
@@ -172,6 +182,21 @@ class Money:
 
         self._agenda.add(self._reverse)
         self._agenda.add(job)
+
+    def echo(self, told: Callable[[LastExchange], None]) -> bool:
+        """The host's echo, for a technician; told gets how it went. False: the line is in use."""
+        if self._agenda.busy:
+            return False
+
+        def job(done: Callable[[], None]) -> None:
+            def ended() -> None:
+                told(self._line.last)
+                done()
+
+            self._sign_in.echo(ended)
+
+        self._agenda.add(job)
+        return True
 
     def sale(
         self, amount: int, order: int | None, card: SwipedCard, pin_block: PinBlock | None

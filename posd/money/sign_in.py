@@ -14,7 +14,7 @@ from protocol import ProtocolError
 from protocol.elements import Value
 from protocol.keys import working_keys
 from protocol.matching import Unusable
-from protocol.transactions import SIGN_IN, SIGN_OFF, Transaction
+from protocol.transactions import ECHO, SIGN_IN, SIGN_OFF, Transaction
 
 log = structlog.get_logger()
 
@@ -26,13 +26,16 @@ class SignIn:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.last: SignInEnded | None = None
+        """How the newest sign-in ended, also one that nobody asked for."""
 
     def sign_in(self, operator: str, done: Callable[[SignInEnded], None]) -> None:
         """Ask for working keys; they are loaded only when every check value holds."""
         desk = self._desk
 
         def ended(result: Result) -> None:
-            done(self._signed_in(result, operator))
+            self.last = self._signed_in(result, operator)
+            done(self.last)
 
         desk.report(MoneyProgress(Phase.SIGNING_IN, None, desk.configuration.host.answer_seconds))
         desk.line.exchange(
@@ -50,6 +53,21 @@ class SignIn:
         desk.report(MoneyProgress(Phase.SIGNING_IN, None, desk.configuration.host.answer_seconds))
         desk.line.exchange(
             lambda: self._request(SIGN_OFF, {}), desk.configuration.host.answer_seconds, ended
+        )
+
+    def echo(self, done: Callable[[], None]) -> None:
+        """Ask the host to answer, and nothing else. How it went: the line's last exchange."""
+        desk = self._desk
+        terminal = desk.configuration.terminal
+        elements: dict[int, Value] = {
+            41: terminal.terminal_id,
+            42: terminal.merchant_id,
+            60: own_element_60(ECHO, desk.ledger.counters.batch_number, desk.dialect),
+        }
+        desk.line.exchange(
+            lambda: desk.sending(ECHO.request_mti, elements, with_mac=False),
+            desk.configuration.host.answer_seconds,
+            lambda _result: done(),
         )
 
     def _request(self, row: Transaction, more: dict[int, Value]) -> Sending:
