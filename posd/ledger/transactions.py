@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from posd.keys import Keys, SealBroken
 from posd.ledger.database import Database
+from posd.ledger.outbox import EVENTS, Outbox
 from posd.ledger.pack import pack, unpack
 from posd.ledger.records import IN_DOUBT, State, StepRecord, TransactionRecord
 from protocol import Pan
@@ -52,7 +53,9 @@ class Transactions:
         keys: Keys,
         milliseconds: Callable[[], int],
         random_bytes: Callable[[int], bytes],
+        outbox: Outbox,
     ) -> None:
+        self._outbox = outbox
         self._database = database
         self._keys = keys
         self._milliseconds = milliseconds
@@ -97,7 +100,10 @@ class Transactions:
         details: Mapping[str, object] | None = None,
         **columns: object,
     ) -> bool:
-        """Change the state, only from one of these (money M14); False when it was in another one."""
+        """Change the state, only from one of these (money M14); False when it was in another one.
+
+        The outbox hears of it in the same commit.
+        """
         states = tuple(before)
         assignments, values = _assignments(columns)
         cursor = self._database.write(
@@ -108,7 +114,21 @@ class Transactions:
         if cursor.rowcount != 1:
             return False
         self._step(identity, self._milliseconds(), str(after), details or {})
+        restored = after is State.APPROVED and State.COMPLETED in states
+        self.tell(identity, "transaction.restored" if restored else f"transaction.{after}")
         return True
+
+    def tell(self, identity: int, event: str, **more: object) -> None:
+        """Put an event about this transaction into the outbox: those fields that the event has."""
+        row = self._database.one(
+            """SELECT t.*, t.id AS "transaction", o.number AS "order", p.stan AS original_stan
+               FROM transactions t LEFT JOIN orders o ON o.id = t.order_id
+               LEFT JOIN transactions p ON p.id = t.original WHERE t.id = ?""",
+            (identity,),
+        )
+        assert row is not None
+        known = {**dict(row), "original": row["original_stan"], **more}
+        self._outbox.append(event, {name: known[name] for name in EVENTS[event]})
 
     def note(
         self,
@@ -146,14 +166,14 @@ class Transactions:
         row = self._database.one("SELECT * FROM transactions WHERE id = ?", (identity,))
         if row is None:
             raise KeyError(identity)
-        return _record(row)
+        return record_of(row)
 
     def by_stan(self, stan: str) -> TransactionRecord | None:
         """The transaction with this voucher number: of the open batch, else the newest."""
         row = self._database.one(
             "SELECT * FROM transactions WHERE stan = ? ORDER BY id DESC LIMIT 1", (stan,)
         )
-        return None if row is None else _record(row)
+        return None if row is None else record_of(row)
 
     def last(self, kind: str, *states: State) -> TransactionRecord | None:
         """The newest of a kind in one of these states (by default: approved)."""
@@ -163,7 +183,7 @@ class Transactions:
                 ORDER BY id DESC LIMIT 1""",  # noqa: S608 - placeholders only
             (kind, *wanted),
         )
-        return None if row is None else _record(row)
+        return None if row is None else record_of(row)
 
     def in_states(self, *states: State) -> list[TransactionRecord]:
         """All in these states, oldest first. Cheap for states in doubt; others read the whole table."""
@@ -174,12 +194,19 @@ class Transactions:
                 state IN ({", ".join("?" * len(states))}) ORDER BY id""",  # noqa: S608 - placeholders only
             states,
         )
-        return [_record(row) for row in rows]
+        return [record_of(row) for row in rows]
 
     def of_order(self, order: int) -> list[TransactionRecord]:
         """Every attempt to pay it, oldest first."""
         rows = self._database.all(
             "SELECT * FROM transactions WHERE order_id = ? ORDER BY id", (order,)
+        )
+        return [record_of(row) for row in rows]
+
+    def in_batch(self, batch: int) -> list[TransactionRecord]:
+        """Everything that was begun in a batch (the ledger's identity of it), oldest first."""
+        rows = self._database.all(
+            "SELECT * FROM transactions WHERE batch = ? ORDER BY id", (batch,)
         )
         return [_record(row) for row in rows]
 
@@ -225,7 +252,7 @@ class Transactions:
         row = self._database.one(
             "SELECT * FROM transactions WHERE acknowledged = 0 ORDER BY id DESC LIMIT 1"
         )
-        return None if row is None else _record(row)
+        return None if row is None else record_of(row)
 
     def unsettled_count(self) -> int:
         """Transactions of the open batch that settlement will hold."""
@@ -242,7 +269,7 @@ class Transactions:
         rows = self._database.all(
             "SELECT * FROM transactions WHERE original = ? ORDER BY id", (original,)
         )
-        return next((_record(row) for row in rows if State(row["state"]) in IN_DOUBT), None)
+        return next((record_of(row) for row in rows if State(row["state"]) in IN_DOUBT), None)
 
     def refunded(self, original: int) -> int:
         """Fen of its refunds: approved ones, and those in doubt, which count at once (money M15)."""
@@ -264,7 +291,7 @@ class Transactions:
         for row in rows:
             try:
                 if self.card(row["id"])[0] == pan:
-                    return _record(row)
+                    return record_of(row)
             except (KeyError, SealBroken):
                 continue
         return None
@@ -299,7 +326,8 @@ def _assignments(columns: Mapping[str, object]) -> tuple[str, list[object]]:
     return "".join(f", {name} = ?" for name in columns), values
 
 
-def _record(row: sqlite3.Row) -> TransactionRecord:
+def record_of(row: sqlite3.Row) -> TransactionRecord:
+    """A row of the table, all columns of it."""
     return TransactionRecord(
         id=row["id"],
         kind=row["kind"],
