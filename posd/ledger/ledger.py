@@ -11,13 +11,18 @@ from pathlib import Path
 
 from posd.core.ports import Clock, Randomness
 from posd.keys import Keys
+from posd.ledger.applications import Applications
 from posd.ledger.backup import Backups, GoOn, whole
+from posd.ledger.batches import Batches
 from posd.ledger.care import Care
 from posd.ledger.counters import Counters
 from posd.ledger.database import Database
 from posd.ledger.errors import LedgerDamaged, LedgerFailed
 from posd.ledger.operators import FACTORY_OPERATORS, FACTORY_PASSWORDS, Operators
-from posd.ledger.stores import Audit, Orders, PrintJobs, Settings
+from posd.ledger.orders import Orders
+from posd.ledger.outbox import Outbox
+from posd.ledger.search import Search
+from posd.ledger.stores import Audit, PrintJobs, Settings
 from posd.ledger.transactions import Transactions
 
 _EPOCH = datetime(1970, 1, 1)
@@ -49,12 +54,16 @@ class Ledger:
         self._care = care
         self._clock = clock
         self.counters = Counters(database)
+        self.batches = Batches(database)
         self.settings = Settings(database)
-        self.orders = Orders(database)
+        self.outbox = Outbox(database, self.now)
+        self.orders = Orders(database, self.outbox)
+        self.applications = Applications(database, self.orders, self.outbox)
         self.print_jobs = PrintJobs(database, self.now)
         self.operators = Operators(database, clock, keys)
         self.audit = Audit(database)
-        self.transactions = Transactions(database, keys, self.now, random_bytes)
+        self.transactions = Transactions(database, keys, self.now, random_bytes, self.outbox)
+        self.search = Search(database)
         self.keys = keys
         self._random_bytes = random_bytes
         self._offset = 0
@@ -141,6 +150,10 @@ class Ledger:
         """To be called now and then while nobody waits: reserve and write-ahead log. Raises LedgerFailed."""
         if self._care is not None:
             self._care.look(self._database)
+
+    def forget_erased(self) -> bool:
+        """Empty the write-ahead log: what was erased is in it as it was before (M10). False: not now."""
+        return self._database.truncate_log()
 
     def suspect(self, reason: str) -> None:
         """Let the next start check the whole file before it is used."""

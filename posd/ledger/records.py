@@ -87,14 +87,60 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
+    """What a customer owes. Closed (paid, voided, cancelled) it is the archive: it is never erased."""
+
     id: int
     number: str  # 6 digits from the STAN counter
     amount: int
     state: OrderState
     created_at: int
     closed_at: int | None = None
-    closed_by: str = ""
-    reason: str = ""
+    closed_by: str = ""  # 2 digits; posd when it expired
+    reason: str = ""  # a digit of the list that it was chosen from, or a word
+    operator: str = ""  # who confirmed the amount
+    paid: int = 0  # received so far, by whatever means
+    means: str = ""  # of the last payment: card, cash, other
+    held_at: int | None = None  # 挂单: parked since
+    label: str = ""  # of a held order: up to 11 digits
+    aged_minutes: int = 0  # of running time, while unpaid and not held, as far as it is counted
+
+    @property
+    def due(self) -> int:
+        """What is still to be paid."""
+        return max(0, self.amount - self.paid)
+
+    @property
+    def held(self) -> bool:
+        return self.held_at is not None and self.state is OrderState.UNPAID
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStep:
+    """One change of an order: who did what, and what was due after it."""
+
+    at: int
+    what: str  # the name of its event, without "order."
+    operator: str
+    supervisor: str
+    reason: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What an operator wants done with an order, and what a supervisor says to it."""
+
+    id: int
+    order: int
+    what: str  # amend, paid_otherwise, cancel, set_back
+    amount: int  # the new one, of amend
+    reason: str
+    operator: str
+    at: int
+    verdict: str  # "" while it waits; approved, refused, lapsed
+    supervisor: str
+    decided_at: int | None
+    refusal: str  # why it was refused: a digit of its list
 
 
 @dataclass(frozen=True, slots=True)

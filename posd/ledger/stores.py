@@ -1,15 +1,14 @@
-"""The smaller tables: settings, orders, print jobs, the audit."""
+"""The smaller tables: settings, print jobs, the audit."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from devices.slip import Slip, from_plain, to_plain
 from posd.ledger.database import Database
 from posd.ledger.pack import pack, unpack
-from posd.ledger.records import OrderRecord, OrderState, PrintJob
+from posd.ledger.records import PrintJob
 
 
 class Settings:
@@ -27,64 +26,6 @@ class Settings:
             "INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
             (name, pack(value)),
         )
-
-
-class Orders:
-    """What a customer owes: from the confirmed amount until it is paid or cancelled. Never erased."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def create(self, number: str, amount: int, at: int) -> int:
-        """An unpaid order of the open batch; returns its id."""
-        cursor = self._database.write(
-            """INSERT INTO orders (batch, number, amount, state, created_at)
-               VALUES ((SELECT max(id) FROM batches), ?, ?, 'unpaid', ?)""",
-            (number, amount, at),
-        )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
-
-    def get(self, identity: int) -> OrderRecord:
-        """Raises KeyError."""
-        row = self._database.one("SELECT * FROM orders WHERE id = ?", (identity,))
-        if row is None:
-            raise KeyError(identity)
-        return _order(row)
-
-    def by_number(self, number: str) -> OrderRecord | None:
-        """The newest order with this number."""
-        row = self._database.one(
-            "SELECT * FROM orders WHERE number = ? ORDER BY id DESC LIMIT 1", (number,)
-        )
-        return None if row is None else _order(row)
-
-    def move(
-        self,
-        identity: int,
-        before: OrderState,
-        after: OrderState,
-        at: int,
-        who: str = "",
-        reason: str = "",
-    ) -> bool:
-        """Change the state, only from this one; False when it was in another."""
-        cursor = self._database.write(
-            """UPDATE orders SET state = ?, closed_at = ?, closed_by = ?, reason = ?
-               WHERE id = ? AND state = ?""",
-            (after, at, who, reason, identity, before),
-        )
-        return cursor.rowcount == 1
-
-    def has_attempt_in_doubt(self, identity: int) -> bool:
-        """Is an attempt to pay it open, reversing, pending or unresolved?"""
-        row = self._database.one(
-            """SELECT EXISTS (SELECT 1 FROM transactions WHERE order_id = ?
-               AND state IN ('open', 'reversing', 'pending', 'unresolved'))""",
-            (identity,),
-        )
-        assert row is not None
-        return bool(row[0])
 
 
 class PrintJobs:
@@ -109,10 +50,16 @@ class PrintJobs:
                WHERE done_at IS NULL AND (?1 IS NULL OR transaction_id = ?1) ORDER BY id""",
             (transaction,),
         )
-        return [
-            PrintJob(row["id"], row["transaction_id"], row["copy"], from_plain(unpack(row["slip"])))
-            for row in rows
-        ]
+        return [_job(row) for row in rows]
+
+    def of(self, transaction: int) -> list[PrintJob]:
+        """Everything that was ever to be printed about a transaction, oldest first."""
+        rows = self._database.all(
+            """SELECT id, transaction_id, copy, slip FROM print_jobs
+               WHERE transaction_id = ? ORDER BY id""",
+            (transaction,),
+        )
+        return [_job(row) for row in rows]
 
     def waiting_count(self, transaction: int | None = None) -> int:
         """How many are not yet printed; of one transaction when it is named."""
@@ -129,6 +76,11 @@ class PrintJobs:
                 "UPDATE print_jobs SET done_at = ? WHERE id = ? AND done_at IS NULL",
                 (self._milliseconds(), identity),
             )
+
+
+def _job(row: sqlite3.Row) -> PrintJob:
+    slip = from_plain(unpack(row["slip"]))
+    return PrintJob(row["id"], row["transaction_id"], row["copy"], slip)
 
 
 class Audit:
@@ -148,16 +100,3 @@ class Audit:
     def entries(self) -> list[tuple[int, str, str, Mapping[str, object]]]:
         rows = self._database.all("SELECT at, who, what, details FROM audit ORDER BY id")
         return [(row["at"], row["who"], row["what"], unpack(row["details"])) for row in rows]
-
-
-def _order(row: sqlite3.Row) -> OrderRecord:
-    return OrderRecord(
-        row["id"],
-        row["number"],
-        row["amount"],
-        OrderState(row["state"]),
-        row["created_at"],
-        row["closed_at"],
-        row["closed_by"],
-        row["reason"],
-    )

@@ -54,6 +54,9 @@ class Cases:
         with ledger.commit("case_closed"):
             ledger.transactions.note(transaction, "case_closed", {"verdict": verdict})
             ledger.audit.add(ledger.now(), supervisor, "case_closed", details)
+            ledger.transactions.tell(
+                transaction, "case.closed", verdict=verdict, supervisor=supervisor
+            )
         return True
 
     def confirm_restored(self, supervisor: str) -> None:

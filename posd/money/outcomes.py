@@ -38,8 +38,8 @@ def approve(desk: Desk, identity: int, before: State, answer: Message) -> None:
         assert moved, "an approval for a transaction that waits for none"
         if original is not None:
             _move_original(desk, kind, original, identity)
-        _move_order(desk, kind, record, original, now)
         record = ledger.transactions.get(identity)
+        _move_order(desk, kind, record, original, now)
         if record.kind in receipts.LAYOUTS:
             for copy, slip in receipts.slips(record, desk.configuration, original):
                 ledger.print_jobs.add(identity, copy, slip)
@@ -85,11 +85,16 @@ def _move_order(
     original: TransactionRecord | None,
     now: int,
 ) -> None:
+    """What was approved is paid on the order, a part of it or all; a void takes it back."""
     orders = desk.ledger.orders
     if kind.order_becomes is OrderState.PAID and record.order is not None:
-        orders.move(record.order, OrderState.UNPAID, OrderState.PAID, now)
+        orders.receive(record.order, _approved(record), now, record.operator)
     elif kind.order_becomes is OrderState.VOIDED and original and original.order is not None:
-        orders.move(original.order, OrderState.PAID, OrderState.VOIDED, now)
+        orders.undo_payment(original.order, _approved(original), now, record.operator)
+
+
+def _approved(record: TransactionRecord) -> int:
+    return record.amount if record.approved_amount is None else record.approved_amount
 
 
 def _answer_columns(answer: Message) -> dict[str, object]:

@@ -26,6 +26,8 @@ def recover(ledger: Ledger, stan_jump_after_restore: int) -> bool:
             for record in in_doubt:
                 _give_up(ledger, record, "the ledger is a restored backup")
             ledger.counters.jump_stan(stan_jump_after_restore)
+            ledger.outbox.jump()
+            ledger.outbox.append("ledger.restored", {"generation": ledger.counters.generation})
             ledger.settings.put("restored_seen", True)
         return True
     decide_open_intents(ledger, NO_ANSWER, "power-up")

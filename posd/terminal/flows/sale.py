@@ -71,7 +71,9 @@ def make_order(dialogue: Dialogue, _event: KeyPressed) -> None:
     form, ledger = dialogue.form, dialogue.ledger
     with ledger.commit("order"):
         form.order_number = ledger.counters.next_stan()
-        form.order = ledger.orders.create(form.order_number, form.amount, ledger.now())
+        form.order = ledger.orders.create(
+            form.order_number, form.amount, ledger.now(), operator(dialogue)
+        )
     if form.card is not None:
         dialogue.next("card", CardSwiped(form.card.track2, form.card.track3))
 

@@ -85,8 +85,7 @@ def cancel_order(dialogue: Dialogue, reason: str, supervisor: str = "") -> None:
         "supervisor": supervisor,
     }
     with ledger.commit("order_cancelled"):
-        unpaid, cancelled = OrderState.UNPAID, OrderState.CANCELLED
-        if ledger.orders.move(form.order, unpaid, cancelled, now, who, reason):
+        if ledger.orders.cancel(form.order, now, who, reason, supervisor) is None:
             ledger.audit.add(now, who, "order_cancelled", details)
     dialogue.say("say.order_cancelled", voucher=form.order_number)
 

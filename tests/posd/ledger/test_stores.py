@@ -6,7 +6,6 @@ from devices.slip import Cut, Pair, Slip, Text
 from posd import passwords
 from posd.keys import Keys
 from posd.ledger.ledger import Ledger
-from posd.ledger.records import OrderState
 from tests.posd.ledger.rig import SeededBytes, TurnedClock
 
 
@@ -73,20 +72,6 @@ def test_a_print_job_waits_until_it_is_done(ledger: Ledger) -> None:
     with ledger.commit("printed"):
         ledger.print_jobs.done(job)
     assert ledger.print_jobs.waiting() == []
-
-
-def test_an_order_moves_only_from_the_state_that_is_named(ledger: Ledger) -> None:
-    with ledger.commit("order"):
-        order = ledger.orders.create("000002", 12345, ledger.now())
-    with ledger.commit("paid"):
-        assert ledger.orders.move(order, OrderState.UNPAID, OrderState.PAID, ledger.now())
-    with ledger.commit("cancel"):
-        assert not ledger.orders.move(
-            order, OrderState.UNPAID, OrderState.CANCELLED, ledger.now(), "01", "1"
-        )
-    found = ledger.orders.by_number("000002")
-    assert found is not None
-    assert found.state is OrderState.PAID
 
 
 def test_the_audit_keeps_who_did_what_in_order(ledger: Ledger) -> None:
