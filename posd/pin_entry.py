@@ -1,14 +1,17 @@
-"""Between the keypad and the core: digits of PINs and passwords become a block or a comparison here.
+"""Between the keypad and the core: digits of PINs and passwords become a block, a comparison or a
+verifier here.
 
 While a prompt is open its digits, 清除 and 确认 stay in this module; the core hears how many there
-are, and in the end a `PinBlock` or yes or no. Nothing here is logged or printed.
+are, and in the end a `PinBlock`, yes or no, or what is stored of a new password. Nothing here is
+logged or printed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -18,6 +21,8 @@ from posd.core.events import (
     Key,
     KeyPressed,
     PasswordChecked,
+    PasswordChosen,
+    PasswordRepeat,
     PinEntered,
     SecretTyped,
 )
@@ -31,8 +36,21 @@ _log = structlog.get_logger()
 PASSWORD_LENGTHS: Final = range(1, 13)
 _TAKEN: Final = frozenset({*(Key(str(digit)) for digit in range(10)), Key.CLEAR, Key.CONFIRM})
 
-# What compares a password: the digits, what is stored, and whom to tell. It may answer at once.
-Check = Callable[[str, PasswordVerifier, Callable[[bool], None]], None]
+
+class PasswordWork(Protocol):
+    """What takes long with a password; whom to tell is the last argument. It may answer at once."""
+
+    def __call__(
+        self, password: str, stored: PasswordVerifier, done: Callable[[bool], None]
+    ) -> None:
+        """Is it this password?"""
+
+    def make(
+        self, password: str, salt: bytes, done: Callable[[PasswordVerifier | None], None]
+    ) -> None:
+        """What is stored of it; None when that failed."""
+
+
 # What calls back when every key that was pressed before now has been handed in.
 Settle = Callable[[Callable[[], None]], None]
 
@@ -52,7 +70,7 @@ class SecretPrompt:
     def __init__(
         self,
         deliver: Callable[[Event], None],
-        check: Check,
+        check: PasswordWork,
         mask: Callable[[bool], None],
         settle: Settle = at_once,
     ) -> None:
@@ -60,7 +78,7 @@ class SecretPrompt:
         self._check = check
         self._mask = mask
         self._settle = settle
-        self._prompt: _PinPrompt | _PasswordPrompt | None = None
+        self._prompt: _Prompt | None = None
 
     def ask_pin(self, entry: int, pan: Pan, pin_key: CipherKey, may_be_empty: bool) -> None:
         """Open a PIN prompt: 4 to 12 digits, or none where that is allowed."""
@@ -69,6 +87,12 @@ class SecretPrompt:
     def ask_password(self, entry: int, verifier: PasswordVerifier) -> None:
         """Open a password prompt: 1 to 12 digits."""
         self._open(_PasswordPrompt(entry, verifier))
+
+    def ask_new_password(
+        self, entry: int, shortest: int, salt: bytes, refused: frozenset[str]
+    ) -> None:
+        """Open a prompt for a new password, typed twice: shortest to 12 digits, none of refused."""
+        self._open(_NewPasswordPrompt(entry, shortest, salt, refused))
 
     def close(self, entry: int) -> None:
         """Forget what was typed; keys go to the core again."""
@@ -94,7 +118,7 @@ class SecretPrompt:
             too_few = key is Key.CONFIRM
             self._deliver(SecretTyped(prompt.entry, prompt.length, too_few))
 
-    def _open(self, prompt: _PinPrompt | _PasswordPrompt) -> None:
+    def _open(self, prompt: _Prompt) -> None:
         if self._prompt is not None:
             self._prompt.forget()
         self._prompt = prompt
@@ -105,13 +129,19 @@ class SecretPrompt:
 
         self._settle(listen)
 
-    def _confirm(self, prompt: _PinPrompt | _PasswordPrompt) -> None:
-        if isinstance(prompt, _PasswordPrompt):
-            self._check(
-                prompt.digits(), prompt.verifier, lambda matches: self._checked(prompt, matches)
-            )
-            prompt.forget()
-            return
+    def _confirm(self, prompt: _Prompt) -> None:
+        match prompt:
+            case _PasswordPrompt():
+                self._check(
+                    prompt.digits(), prompt.verifier, lambda matches: self._checked(prompt, matches)
+                )
+                prompt.forget()
+            case _NewPasswordPrompt():
+                self._choose(prompt)
+            case _PinPrompt():
+                self._enter(prompt)
+
+    def _enter(self, prompt: _PinPrompt) -> None:
         try:
             block = prompt.block()
         except ProtocolError as error:
@@ -121,6 +151,27 @@ class SecretPrompt:
         else:
             self._deliver(PinEntered(prompt.entry, block))
         prompt.forget()
+
+    def _choose(self, prompt: _NewPasswordPrompt) -> None:
+        if not prompt.first:
+            problem = prompt.keep_first()
+            if problem:
+                self._deliver(PasswordChosen(prompt.entry, None, problem))
+            else:
+                prompt.listening = True
+                self._deliver(PasswordRepeat(prompt.entry))
+            return
+        if prompt.is_repeated():
+            self._check.make(prompt.digits(), prompt.salt, lambda made: self._made(prompt, made))
+            prompt.forget()
+        else:
+            prompt.forget()
+            self._deliver(PasswordChosen(prompt.entry, None, "differs"))
+
+    def _made(self, prompt: _NewPasswordPrompt, verifier: PasswordVerifier | None) -> None:
+        if prompt is self._prompt:
+            problem = "failed" if verifier is None else ""
+            self._deliver(PasswordChosen(prompt.entry, verifier, problem))
 
     def _checked(self, prompt: _PasswordPrompt, matches: bool) -> None:
         if prompt is self._prompt:  # else it was closed while the comparison was running
@@ -188,29 +239,102 @@ class _PasswordPrompt(_Prompt):
         self.verifier = verifier
 
 
-def check_inline(device_key: bytes, cost: int) -> Check:
-    """Compares on the spot: for the simulator, whose scrypt is cheap."""
+class _NewPasswordPrompt(_Prompt):
+    """first: what was typed the first time, while it is typed the second time."""
 
-    def check(password: str, stored: PasswordVerifier, done: Callable[[bool], None]) -> None:
-        done(passwords.matches(device_key, password, stored.salt, stored.verifier, cost))
+    may_be_empty = False
 
-    return check
+    def __init__(self, entry: int, shortest: int, salt: bytes, refused: frozenset[str]) -> None:
+        super().__init__(entry)
+        self.lengths = range(shortest, PASSWORD_LENGTHS.stop)
+        self.salt = salt
+        self.first = bytearray()
+        self._refused = refused
+
+    def keep_first(self) -> str:
+        """Begin the second time; or why this password is none, with everything forgotten."""
+        if self.digits() in self._refused:
+            self.forget()
+            return "factory"
+        self.first[:] = self._digits
+        self._digits[:] = bytes(len(self._digits))
+        self._digits.clear()
+        return ""
+
+    def is_repeated(self) -> bool:
+        return hmac.compare_digest(self.first, self._digits)
+
+    def forget(self) -> None:
+        super().forget()
+        self.first[:] = bytes(len(self.first))
+        self.first.clear()
 
 
-def check_off_the_loop(device_key: bytes, cost: int) -> Check:
-    """Compares in a thread: scrypt takes some 50 ms, in which the loop goes on serving devices."""
+class WorkInline:
+    """Works on the spot: for the simulator, whose scrypt is cheap."""
 
-    def check(password: str, stored: PasswordVerifier, done: Callable[[bool], None]) -> None:
+    def __init__(self, device_key: bytes, cost: int) -> None:
+        self._device_key = device_key
+        self._cost = cost
+
+    def __call__(
+        self, password: str, stored: PasswordVerifier, done: Callable[[bool], None]
+    ) -> None:
+        """Compare, then tell."""
+        done(self._matches(password, stored))
+
+    def make(
+        self, password: str, salt: bytes, done: Callable[[PasswordVerifier | None], None]
+    ) -> None:
+        """Make the verifier, then tell."""
+        done(self._make(password, salt))
+
+    def _matches(self, password: str, stored: PasswordVerifier) -> bool:
+        return passwords.matches(
+            self._device_key, password, stored.salt, stored.verifier, self._cost
+        )
+
+    def _make(self, password: str, salt: bytes) -> PasswordVerifier:
+        made = passwords.make_verifier(self._device_key, password, salt, self._cost)
+        return PasswordVerifier(salt, made)
+
+
+class WorkOffTheLoop(WorkInline):
+    """Works in a thread: scrypt takes some 50 ms, in which the loop goes on serving devices."""
+
+    def __call__(
+        self, password: str, stored: PasswordVerifier, done: Callable[[bool], None]
+    ) -> None:
+        """Tells later. An error is no match: it must not open what a password protects."""
+
         def ended(future: asyncio.Future[bool]) -> None:
             if not future.cancelled():
-                # An error is no match: it must not open what a password protects.
                 done(future.exception() is None and future.result())
 
-        asyncio.get_running_loop().run_in_executor(
-            None, passwords.matches, device_key, password, stored.salt, stored.verifier, cost
-        ).add_done_callback(ended)
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, self._matches, password, stored).add_done_callback(ended)
 
-    return check
+    def make(
+        self, password: str, salt: bytes, done: Callable[[PasswordVerifier | None], None]
+    ) -> None:
+        """Tells later; None when an error kept it from being made."""
+
+        def ended(future: asyncio.Future[PasswordVerifier]) -> None:
+            if not future.cancelled():
+                done(None if future.exception() is not None else future.result())
+
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, self._make, password, salt).add_done_callback(ended)
+
+
+def check_inline(device_key: bytes, cost: int) -> PasswordWork:
+    """See WorkInline."""
+    return WorkInline(device_key, cost)
+
+
+def check_off_the_loop(device_key: bytes, cost: int) -> PasswordWork:
+    """See WorkOffTheLoop."""
+    return WorkOffTheLoop(device_key, cost)
 
 
 def settle_on_loop(call: Callable[[], None]) -> None:

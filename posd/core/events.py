@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from posd.core.ports import PasswordVerifier
 from protocol import PinBlock, Track
 
 
@@ -86,6 +87,22 @@ class PasswordChecked:
 
     entry: int
     matches: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordRepeat:
+    """The new password can be one; it is to be typed once more."""
+
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChosen:
+    """What is to be stored of a new password; None with a problem: differs, factory, failed."""
+
+    entry: int
+    verifier: PasswordVerifier | None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +220,43 @@ class SignInEnded:
     code: str = ""
 
 
+class SettlementStep(StrEnum):
+    """What a settlement is doing, for the waiting screen."""
+
+    TOTALS = "totals"  # the totals go to the host
+    UPLOAD = "upload"  # message number of so many
+    END = "end"  # the message that ends the upload
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementProgress:
+    """A settlement's next message. number, of: which upload of how many; seconds: until it is given up."""
+
+    step: SettlementStep
+    number: int
+    of: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementEnded:
+    """It came to its end (settled), or is left where it stands: nothing of it is lost.
+
+    reason: "" or not_connected, no_answer, refused, sign_in_failed. code: element 39 of a refusal, or
+    the result of element 48 that was none. settlement is None when none has begun.
+    """
+
+    settled: bool
+    settlement: int | None
+    reason: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementDue:
+    """The time of day for settling has come, and something is stored. Said again until it is done."""
+
+
 Event = (
     PoweredUp
     | KeyPressed
@@ -211,6 +265,8 @@ Event = (
     | SecretTyped
     | PinEntered
     | PasswordChecked
+    | PasswordRepeat
+    | PasswordChosen
     | TimerFired
     | HostConnected
     | HostReceived
@@ -222,4 +278,7 @@ Event = (
     | TransactionEnded
     | RequestRefused
     | SignInEnded
+    | SettlementProgress
+    | SettlementEnded
+    | SettlementDue
 )

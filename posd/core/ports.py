@@ -79,6 +79,15 @@ class SecretEntry(Protocol):
     def ask_password(self, entry: int, verifier: PasswordVerifier) -> None:
         """Answered by SecretTyped after each key and PasswordChecked after 确认."""
 
+    def ask_new_password(
+        self, entry: int, shortest: int, salt: bytes, refused: frozenset[str]
+    ) -> None:
+        """A new password, typed twice: shortest to 12 digits, none of refused.
+
+        Answered by SecretTyped after each key, PasswordRepeat when it is to be typed again, and
+        PasswordChosen, with which the prompt has ended.
+        """
+
     def close(self, entry: int) -> None:
         """Forget what was typed; keys go to the core again."""
 

@@ -21,6 +21,8 @@ from posd.core.events import (
     KeyPressed,
     MoneyProgress,
     PasswordChecked,
+    PasswordChosen,
+    PasswordRepeat,
     PinEntered,
     PoweredUp,
     PrintEnded,
@@ -139,6 +141,15 @@ class Dialogue:
                 if self.prompts.is_current(event):
                     right = "password_right" if event.matches else "password_wrong"
                     self._input(right, event, "")
+            case PasswordRepeat():
+                if self.prompts.is_current(event):
+                    self.form.secret_length = 0
+                    self._input("password_again", event, "")
+            case PasswordChosen():
+                if self.prompts.is_current(event):
+                    self.form.secret_length = 0
+                    chosen = "password_chosen" if event.verifier else "password_refused"
+                    self._input(chosen, event, "")
             case PrintEnded():
                 self._print_ended(event)
             case PrinterChanged():

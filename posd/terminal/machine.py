@@ -42,6 +42,7 @@ EVENTS: Final = frozenset(
         *("digit", "confirm", "cancel", "clear", "up", "down", "function"),
         # cards and prompts
         *("card", "card_unreadable", "typed", "pin", "password_right", "password_wrong"),
+        *("password_again", "password_chosen", "password_refused"),
         # time
         *("timeout", "tick"),
         # the printer

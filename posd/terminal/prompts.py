@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from posd.core.events import PasswordChecked, PinEntered, SecretTyped
+from posd.core.events import (
+    PasswordChecked,
+    PasswordChosen,
+    PasswordRepeat,
+    PinEntered,
+    SecretTyped,
+)
 from posd.core.ports import PasswordVerifier, SecretEntry
 from protocol import Key as CipherKey
 from protocol import Pan
@@ -23,18 +29,23 @@ class Prompts:
     def ask_password(self, verifier: PasswordVerifier) -> None:
         self._port.ask_password(self._next(), verifier)
 
+    def ask_new_password(self, shortest: int, salt: bytes, refused: frozenset[str]) -> None:
+        self._port.ask_new_password(self._next(), shortest, salt, refused)
+
     def close(self) -> None:
         """Forget what was typed, if a prompt is open."""
         if self._open is not None:
             self._port.close(self._open)
             self._open = None
 
-    def is_current(self, event: SecretTyped | PinEntered | PasswordChecked) -> bool:
+    def is_current(
+        self, event: SecretTyped | PinEntered | PasswordChecked | PasswordRepeat | PasswordChosen
+    ) -> bool:
         """Does it answer the open prompt? A result that does ends the prompt."""
         if event.entry != self._open:
             self.stale += 1
             return False
-        if not isinstance(event, SecretTyped):
+        if not isinstance(event, SecretTyped | PasswordRepeat):
             self.close()
         return True
 

@@ -16,6 +16,8 @@ from posd.core.events import (
     Key,
     KeyPressed,
     PasswordChecked,
+    PasswordChosen,
+    PasswordRepeat,
     PinEntered,
     SecretTyped,
 )
@@ -219,6 +221,76 @@ async def until(events: list[Event], kind: type) -> Event:
     while not (events and isinstance(events[-1], kind)):
         await asyncio.sleep(0.001)
     return events[-1]
+
+
+def ask_new_password(terminal: Terminal, shortest: int = 4) -> None:
+    terminal.prompt.ask_new_password(5, shortest, SALT, frozenset({"0000"}))
+
+
+def test_a_new_password_is_typed_twice_and_becomes_a_verifier(terminal: Terminal) -> None:
+    ask_new_password(terminal)
+    assert terminal.press(*"4711", "confirm")[-1] == PasswordRepeat(5)
+    (*_, chosen) = terminal.press(*"4711", "confirm")
+    assert isinstance(chosen, PasswordChosen)
+    assert chosen.verifier is not None
+    made = passwords.make_verifier(DEVICE_KEY, "4711", SALT, COST)
+    assert chosen.verifier == PasswordVerifier(SALT, made)
+    assert "4711" not in repr(terminal.events)
+
+
+def test_a_new_password_that_differs_the_second_time_is_none(terminal: Terminal) -> None:
+    ask_new_password(terminal)
+    terminal.press(*"4711", "confirm")
+    assert terminal.press(*"4712", "confirm")[-1] == PasswordChosen(5, None, "differs")
+
+
+def test_a_new_password_that_everybody_knows_is_refused(terminal: Terminal) -> None:
+    ask_new_password(terminal)
+    assert terminal.press(*"0000", "confirm")[-1] == PasswordChosen(5, None, "factory")
+
+
+def test_a_new_password_that_is_too_short_is_answered(terminal: Terminal) -> None:
+    ask_new_password(terminal, shortest=6)
+    assert terminal.press(*"47111", "confirm")[-1] == SecretTyped(5, 5, too_few=True)
+    assert terminal.press("1", "confirm")[-1] == PasswordRepeat(5)
+
+
+def test_clear_takes_back_digits_of_the_second_time_too(terminal: Terminal) -> None:
+    ask_new_password(terminal)
+    terminal.press(*"4711", "confirm")
+    assert terminal.press("4", "clear", *"4711")[-1] == SecretTyped(5, 4)
+    assert isinstance(terminal.press("confirm")[-1], PasswordChosen)
+
+
+def test_a_new_password_is_forgotten_when_the_prompt_is_closed(terminal: Terminal) -> None:
+    ask_new_password(terminal)
+    terminal.press(*"4711", "confirm")
+    prompt = terminal.prompt._prompt
+    assert prompt is not None
+    terminal.prompt.close(5)
+    assert not prompt.first
+    assert not prompt.length
+
+
+def test_off_the_loop_a_verifier_is_made_without_blocking_and_an_error_gives_none() -> None:
+    async def main(cost: int, works: bool) -> None:
+        events: list[Event] = []
+        prompt = SecretPrompt(
+            events.append, check_off_the_loop(DEVICE_KEY, cost), lambda _: None, settle_on_loop
+        )
+        prompt.ask_new_password(1, 4, SALT, frozenset())
+        await asyncio.sleep(0.01)
+        for _ in range(2):
+            for digit in "4711":
+                prompt.press(Key(digit))
+            prompt.press(Key.CONFIRM)
+        chosen = await until(events, PasswordChosen)
+        assert isinstance(chosen, PasswordChosen)
+        assert (chosen.verifier is not None) is works
+        assert chosen.problem == ("" if works else "failed")
+
+    on_a_loop(lambda: main(2**14, True))
+    on_a_loop(lambda: main(3, False))  # scrypt refuses a cost that is no power of two
 
 
 def test_off_the_loop_the_comparison_leaves_the_loop_free() -> None:

@@ -139,6 +139,10 @@ class _SecretEntry:
         self._points.reached("ask password")
         self._prompt.ask_password(*arguments)
 
+    def ask_new_password(self, *arguments: Any) -> None:
+        self._points.reached("ask new password")
+        self._prompt.ask_new_password(*arguments)
+
     def close(self, entry: int) -> None:
         self._prompt.close(entry)
 
