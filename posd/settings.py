@@ -163,6 +163,19 @@ class VoidSettings(Section, frozen=True, kw_only=True):
     ask_reason: bool = False
 
 
+class SettlementSettings(Section, frozen=True, kw_only=True):
+    """When and how a batch is settled, and how long it is kept afterwards."""
+
+    at: (
+        Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z", description="HH:MM")] | None
+    ) = None  # begun by itself at this time, when something is stored
+    sign_off: bool = False  # sign off after it
+    detail_list: bool = False  # printed with every settlement, unasked
+    tries: Annotated[int, Meta(ge=1, le=100)] = 3
+    end_message: bool = True  # the upload's end is told to the host
+    keep_months: Annotated[int, Meta(ge=1, le=600)] = 24  # closed batches and the audit
+
+
 class TimeoutSettings(Section, frozen=True, kw_only=True):
     """How long the dialogue waits for the clerk."""
 
@@ -270,6 +283,7 @@ class Configuration(Section, frozen=True, kw_only=True):
     money: MoneySettings = MoneySettings()
     backup: BackupSettings = BackupSettings()
     void: VoidSettings = VoidSettings()
+    settlement: SettlementSettings = SettlementSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     devices: DeviceSettings = DeviceSettings()
     printing: PrintingSettings = PrintingSettings()

@@ -153,6 +153,14 @@ class Database:
         """Copy the write-ahead log into the file now, so that no commit has to. Raises LedgerFailed."""
         self.one("PRAGMA wal_checkpoint(PASSIVE)")
 
+    def truncate_log(self) -> bool:
+        """Copy the whole write-ahead log into the file and empty it. False: somebody reads it, not now.
+
+        Raises LedgerFailed.
+        """
+        row = self.one("PRAGMA wal_checkpoint(TRUNCATE)")
+        return row is not None and row[0] == 0
+
     def copy_into(self, target: sqlite3.Connection, between: Callable[[], None]) -> None:
         """SQLite's online backup; between is called between its steps, and what it raises ends it.
 
