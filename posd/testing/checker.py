@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from posd.testing.checks import ledger_rules, net_money, wire_rules
+from posd.testing.checks import ledger_rules, net_money, settlement_rules, wire_rules
 from posd.testing.checks.evidence import (
     Evidence,
     Expectations,
@@ -107,13 +107,13 @@ def check(
     traffic = None if captured is None else read_traffic(captured)
     evidence = Evidence(
         **read_terminal(terminal),
-        host=read_host(acquirer),
+        **read_host(acquirer),
         traffic=traffic,
         raw=raw,
         expected=expected,
     )
     money = net_money.compare(evidence)
-    rules = (*ledger_rules.RULES, *wire_rules.RULES)
+    rules = (*ledger_rules.RULES, *wire_rules.RULES, *settlement_rules.RULES)
     found = [violation for rule in rules for violation in rule(evidence)]
     counts: dict[str, int] = {}
     for one in evidence.transactions:

@@ -100,6 +100,8 @@ class Transaction:
     reversal_tries: int
     notice_tries: int
     request: bytes = field(repr=False)
+    answer: bytes | None = field(repr=False)
+    card_kept: bool
     steps: tuple[Step, ...]
     copies: tuple[str, ...]
 
@@ -115,6 +117,12 @@ class Transaction:
     def net(self) -> int:
         amount = self.amount if self.approved_amount is None else self.approved_amount
         return DIRECTION.get(self.kind, 0) * amount if self.state in STANDING else 0
+
+    @cached_property
+    def foreign(self) -> bool:
+        """Does its answer name a card organisation that is not CUP (63.1)?"""
+        organisation = str(_elements(self.answer).get(63, ""))[:3].strip()
+        return organisation not in ("", "CUP")
 
     @cached_property
     def story(self) -> tuple[tuple[int, str], ...]:
@@ -133,11 +141,15 @@ class Transaction:
     @cached_property
     def stored(self) -> Mapping[int, str]:
         """The elements that were stored with the intent; none when they cannot be read."""
-        try:
-            elements = cbor2.loads(self.request)
-        except ValueError:
-            return {}
-        return elements if isinstance(elements, dict) else {}
+        return _elements(self.request)
+
+
+def _elements(stored: bytes | None) -> Mapping[int, str]:
+    try:
+        elements = cbor2.loads(stored or b"")
+    except ValueError:
+        return {}
+    return elements if isinstance(elements, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +164,38 @@ class HostTransaction:
     amount_requested: int
     amount: int
     original: int | None
+    foreign: bool
+    settlement: int | None
 
     @property
     def net(self) -> int:
         return DIRECTION.get(self.kind, 0) * self.amount if self.state in STANDING else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A row of the terminal's settlements. request: the elements of its 0500 as they were stored."""
+
+    batch: int
+    batch_number: str
+    state: str
+    closed_by: str
+    request: Mapping[int, str]
+
+    @property
+    def name(self) -> str:
+        return f"settlement of batch {self.batch_number}"
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettlement:
+    """A row of the acquirer's. claimed, counted: element 48 of the request and of the answer."""
+
+    id: int
+    batch: str
+    claimed: str
+    counted: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -165,7 +205,10 @@ class Evidence:
     transactions: Sequence[Transaction]
     orders: Sequence[tuple[int, int, str, str]]  # id, batch, number, state
     audit: Sequence[tuple[str, Mapping[str, Any]]]  # what, details
+    batches: Mapping[int, bool]  # id -> is it closed?
+    settlements: Sequence[Settlement]
     host: Sequence[HostTransaction]
+    host_settlements: Sequence[HostSettlement]
     traffic: Traffic | None
     raw: bytes = field(repr=False)  # the terminal's file(s), byte by byte
     expected: Expectations = Expectations()
@@ -257,7 +300,7 @@ class Evidence:
 
 
 def read_terminal(connection: sqlite3.Connection) -> dict[str, Any]:
-    """The terminal's side of an Evidence: transactions, orders, audit. Raises sqlite3.Error."""
+    """The terminal's side of an Evidence. Raises sqlite3.Error."""
     steps: dict[int, list[Step]] = {}
     for place, owner, what, details in connection.execute(
         "SELECT id, transaction_id, what, details FROM steps ORDER BY id"
@@ -270,7 +313,8 @@ def read_terminal(connection: sqlite3.Connection) -> dict[str, Any]:
         copies.setdefault(owner, []).append(copy)
     rows = connection.execute(
         """SELECT id, kind, state, batch, batch_number, stan, amount, approved_amount, original,
-           order_id, sent_date, response_code, reversal_reason, reversal_tries, notice_tries, request
+           order_id, sent_date, response_code, reversal_reason, reversal_tries, notice_tries, request,
+           answer, account_number IS NOT NULL OR expiry IS NOT NULL
            FROM transactions ORDER BY id"""
     )
     transactions = [_transaction(row, steps, copies) for row in rows]
@@ -281,6 +325,16 @@ def read_terminal(connection: sqlite3.Connection) -> dict[str, Any]:
             "SELECT id, batch, number, state FROM orders ORDER BY id"
         ).fetchall(),
         "audit": [(what, cbor2.loads(details)) for what, details in audit],
+        "batches": {
+            batch: closed is not None
+            for batch, closed in connection.execute("SELECT id, closed_at FROM batches")
+        },
+        "settlements": [
+            Settlement(batch, number, state, closed_by, _elements(request))
+            for batch, number, state, closed_by, request in connection.execute(
+                "SELECT batch, batch_number, state, closed_by, request FROM settlements ORDER BY id"
+            )
+        ],
     }
 
 
@@ -292,10 +346,16 @@ def _transaction(
     return Transaction(*(*row, story, printed))
 
 
-def read_host(connection: sqlite3.Connection) -> list[HostTransaction]:
-    """The acquirer's transactions. Raises sqlite3.Error."""
+def read_host(connection: sqlite3.Connection) -> dict[str, Any]:
+    """The acquirer's side of an Evidence. Raises sqlite3.Error."""
     rows = connection.execute(
-        """SELECT id, kind, state, batch, stan, amount_requested, amount, original
-           FROM transactions ORDER BY id"""
+        """SELECT id, kind, state, batch, stan, amount_requested, amount, original, foreign_card,
+           settlement FROM transactions ORDER BY id"""
     )
-    return [HostTransaction(*row) for row in rows]
+    settlements = connection.execute(
+        "SELECT id, batch, terminal_totals, host_totals, state FROM settlements ORDER BY id"
+    )
+    return {
+        "host": [HostTransaction(*row) for row in rows],
+        "host_settlements": [HostSettlement(*row) for row in settlements],
+    }
