@@ -17,6 +17,7 @@ from posd.money.desk import Desk
 from posd.money.kinds import KINDS
 from posd.money.line import NotConnected, Result, Sending
 from posd.money.outcomes import approve, decline
+from posd.money.repetition import BackOff, one_after_the_other
 from posd.money.requests import NO_CARD_PRESENTED, WITHOUT_PIN
 from protocol import Message
 from protocol.elements import Value
@@ -34,10 +35,8 @@ class Notices:
     def __init__(self, desk: Desk, background: Callable[[], None]) -> None:
         """background() is called by a timer: put run() on the agenda, when the line is free."""
         self._desk = desk
-        self._background = background
         self._money = desk.configuration.money
-        self._delay = self._money.backoff_first_seconds
-        self._timer: int | None = None
+        self._back_off = BackOff(desk.timers, self._money, background)
         self._sent: dict[int, Mapping[int, Value]] = {}
         self._signed_in_for: dict[int, str] = {}  # the business day on which it asked for a sign-in
 
@@ -65,9 +64,9 @@ class Notices:
 
     def run(self, done: Callable[[], None]) -> None:
         """Repeat each pending notice once, then done()."""
-        self._desk.timers.stop(self._timer)
-        self._timer = None
-        self._next([record.id for record in self.pending()], done)
+        self._back_off.stop()
+        due = [record.id for record in self.pending()]
+        one_after_the_other(due, self._exchange, self._ended, lambda: self.put_off(done))
 
     def put_off(self, done: Callable[[], None]) -> None:
         """Not now: no session with the host."""
@@ -76,26 +75,12 @@ class Notices:
 
     def schedule(self) -> None:
         """Set the timer for the next repetition, when something is to be repeated."""
-        if self._timer is None and self.pending():
-            self._timer = self._desk.timers.after(self._delay, self._due)
-            self._delay = min(2 * self._delay, self._money.backoff_longest_seconds)
+        if self.pending():
+            self._back_off.start()
 
-    def _due(self) -> None:
-        self._timer = None
-        self._background()
-
-    def _next(self, queue: list[int], done: Callable[[], None]) -> None:
-        if not queue:
-            self.put_off(done)
-            return
-        identity = queue.pop(0)
+    def _exchange(self, identity: int, ended: Callable[[Result], None]) -> None:
         seconds = self._desk.configuration.host.answer_seconds
         self._desk.report(MoneyProgress(Phase.REPEATING, identity, seconds))
-
-        def ended(result: Result) -> None:
-            self._ended(identity, result)
-            self._next([] if isinstance(result, NotConnected) else queue, done)
-
         self._desk.line.exchange(lambda: self._sending(identity), seconds, ended)
 
     def _sending(self, identity: int) -> Sending:
@@ -130,7 +115,7 @@ class Notices:
         if record.state is not State.PENDING:
             self._sent.pop(identity, None)
             self._signed_in_for.pop(identity, None)
-            self._delay = self._money.backoff_first_seconds
+            self._back_off.succeeded()
         elif not isinstance(result, NotConnected) and self._spent(record):
             self.give_up(identity, "the tries are spent")
 

@@ -10,7 +10,8 @@ from posd import receipts
 from posd.core.events import MoneyProgress, Outcome, Phase, TransactionEnded
 from posd.ledger.records import State, TransactionRecord
 from posd.money.desk import Desk
-from posd.money.line import NotConnected, Result, Sending
+from posd.money.line import Result, Sending
+from posd.money.repetition import BackOff, one_after_the_other
 from protocol import Message
 from protocol.elements import Value
 from protocol.matching import Usable
@@ -32,8 +33,7 @@ class Reversals:
         self._desk = desk
         self._background = background
         self._money = desk.configuration.money
-        self._delay = self._money.backoff_first_seconds
-        self._timer: int | None = None
+        self._back_off = BackOff(desk.timers, self._money, background)
         self._not_before: set[int] = set()  # the host had none; once more after a while
 
     def pending(self) -> list[TransactionRecord]:
@@ -53,10 +53,9 @@ class Reversals:
 
     def run(self, done: Callable[[], None]) -> None:
         """Try each pending reversal once, except those that wait for their second try; then done()."""
-        self._desk.timers.stop(self._timer)
-        self._timer = None
-        queue = [record.id for record in self.pending() if record.id not in self._not_before]
-        self._next(queue, done)
+        self._back_off.stop()
+        due = [record.id for record in self.pending() if record.id not in self._not_before]
+        one_after_the_other(due, self._exchange, self._ended, lambda: self.put_off(done))
 
     def put_off(self, done: Callable[[], None]) -> None:
         """What is still pending is reported so and tried again after the back-off."""
@@ -67,27 +66,12 @@ class Reversals:
 
     def schedule(self) -> None:
         """Set the timer for the next try, when something is to be tried."""
-        if self._timer is None and any(r.id not in self._not_before for r in self.pending()):
-            self._timer = self._desk.timers.after(self._delay, self._due)
-            self._delay = min(2 * self._delay, self._money.backoff_longest_seconds)
+        if any(record.id not in self._not_before for record in self.pending()):
+            self._back_off.start()
 
-    def _due(self) -> None:
-        self._timer = None
-        self._background()
-
-    def _next(self, queue: list[int], done: Callable[[], None]) -> None:
-        if not queue:
-            self.put_off(done)
-            return
-        identity = queue.pop(0)
+    def _exchange(self, identity: int, ended: Callable[[Result], None]) -> None:
         seconds = self._desk.configuration.host.reversal_answer_seconds
         self._desk.report(MoneyProgress(Phase.REVERSING, identity, seconds))
-
-        def ended(result: Result) -> None:
-            with_link = not isinstance(result, NotConnected)
-            self._ended(identity, result)
-            self._next(queue if with_link else [], done)
-
         self._desk.line.exchange(lambda: self._sending(identity), seconds, ended)
 
     def _sending(self, identity: int) -> Sending:
@@ -119,7 +103,7 @@ class Reversals:
         if record.state is State.REVERSING:
             self._tell_once(record)
         else:
-            self._delay = self._money.backoff_first_seconds
+            self._back_off.succeeded()
 
     def _answered(self, identity: int, answer: Message) -> None:
         desk = self._desk
