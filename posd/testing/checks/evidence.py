@@ -121,8 +121,9 @@ class Transaction:
     @cached_property
     def foreign(self) -> bool:
         """Does its answer name a card organisation that is not CUP (63.1)?"""
-        organisation = str(_elements(self.answer).get(63, ""))[:3].strip()
-        return organisation not in ("", "CUP")
+        said: str | bytes = _elements(self.answer).get(63, "")
+        organisation = said if isinstance(said, str) else said.decode("latin-1")
+        return organisation[:3].strip() not in ("", "CUP")
 
     @cached_property
     def story(self) -> tuple[tuple[int, str], ...]:
@@ -144,12 +145,25 @@ class Transaction:
         return _elements(self.request)
 
 
-def _elements(stored: bytes | None) -> Mapping[int, str]:
+def _elements(stored: bytes | None) -> Mapping[int, Any]:
     try:
         elements = cbor2.loads(stored or b"")
     except ValueError:
         return {}
     return elements if isinstance(elements, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A row of the terminal's orders. paid: fen. otherwise: was some of it paid in cash or the like?"""
+
+    id: int
+    batch: int
+    number: str
+    state: str
+    amount: int
+    paid: int
+    otherwise: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +217,7 @@ class Evidence:
     """Everything that the rules may look at. traffic: None when none was captured."""
 
     transactions: Sequence[Transaction]
-    orders: Sequence[tuple[int, int, str, str]]  # id, batch, number, state
+    orders: Sequence[Order]
     audit: Sequence[tuple[str, Mapping[str, Any]]]  # what, details
     batches: Mapping[int, bool]  # id -> is it closed?
     settlements: Sequence[Settlement]
@@ -228,7 +242,7 @@ class Evidence:
     def numbers(self) -> frozenset[str]:
         """Every voucher and order number of the ledger."""
         return frozenset(
-            [*(one.stan for one in self.transactions), *(order[2] for order in self.orders)]
+            [*(one.stan for one in self.transactions), *(order.number for order in self.orders)]
         )
 
     @cached_property
@@ -321,9 +335,14 @@ def read_terminal(connection: sqlite3.Connection) -> dict[str, Any]:
     audit = connection.execute("SELECT what, details FROM audit ORDER BY id")
     return {
         "transactions": transactions,
-        "orders": connection.execute(
-            "SELECT id, batch, number, state FROM orders ORDER BY id"
-        ).fetchall(),
+        "orders": [
+            Order(identity, batch, number, state, amount, paid, bool(otherwise))
+            for identity, batch, number, state, amount, paid, otherwise in connection.execute(
+                """SELECT id, batch, number, state, amount, paid, EXISTS (SELECT 1 FROM order_steps
+                   WHERE order_id = orders.id AND what = 'paid' AND reason <> '')
+                   FROM orders ORDER BY id"""
+            )
+        ],
         "audit": [(what, cbor2.loads(details)) for what, details in audit],
         "batches": {
             batch: closed is not None

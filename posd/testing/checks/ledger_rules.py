@@ -40,7 +40,7 @@ def numbers_name_one_thing(evidence: Evidence) -> Iterator[Violation]:
     used = Counter(
         [
             *((one.batch, one.stan) for one in evidence.transactions),
-            *((batch, number) for _, batch, number, _ in evidence.orders),
+            *((order.batch, order.number) for order in evidence.orders),
         ]
     )
     for (batch, number), times in used.items():
@@ -184,18 +184,26 @@ def refunds_stay_below_their_original(evidence: Evidence) -> Iterator[Violation]
 
 
 def orders_follow_their_payment(evidence: Evidence) -> Iterator[Violation]:
-    """Life of an intent: the order changes with the outcome, and is paid once."""
-    paid: dict[int, list[str]] = {}
+    """Life of an intent: what an order has been paid changes with each outcome, and settles its state."""
+    payments: dict[int, list[Transaction]] = {}
     for one in evidence.transactions:
-        if one.order is not None and one.state in ("approved", "voided"):
-            paid.setdefault(one.order, []).append(one.state)
-    wanted = {"paid": ["approved"], "voided": ["voided"]}
-    for identity, _, number, state in evidence.orders:
-        # what was voided may be the payment of an order that was then paid again
-        found = sorted(paid.get(identity, []))[:1]
-        if found != wanted.get(state, []) or paid.get(identity, []).count("approved") > 1:
-            what = f"it is {state}, its payments are {', '.join(paid.get(identity, [])) or 'none'}"
-            yield Violation("M4", what, f"order {number}")
+        if one.order is not None and one.kind == "sale":
+            payments.setdefault(one.order, []).append(one)
+    for order in evidence.orders:
+        mine = payments.get(order.id, [])
+        by_card = sum(one.net for one in mine if one.state == "approved")
+        where = f"order {order.number}"
+        if by_card != order.paid and not order.otherwise:
+            yield Violation("M4", f"{order.paid} fen were paid, by card {by_card}", where)
+        allowed = {
+            "unpaid": order.paid < order.amount,
+            "paid": order.paid >= order.amount,
+            "voided": by_card == 0 and any(one.state == "voided" for one in mine),
+            "cancelled": by_card == 0,
+        }
+        if not allowed.get(order.state, False):
+            what = f"{order.state}, {order.paid} of {order.amount} fen paid, by card {by_card}"
+            yield Violation("M4", f"it is {what}", where)
 
 
 def unresolved_has_a_reason(evidence: Evidence) -> Iterator[Violation]:

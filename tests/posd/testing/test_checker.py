@@ -467,7 +467,7 @@ def test_a_ledger_that_is_not_at_rest_may_hold_what_is_in_doubt(
 ) -> None:
     trade.damage(
         state(trade.last, "open"),
-        f"UPDATE orders SET state = 'unpaid' WHERE id = {trade.last.order}",
+        f"UPDATE orders SET state = 'unpaid', paid = 0 WHERE id = {trade.last.order}",
         f"DELETE FROM steps WHERE what = 'approved' AND transaction_id = {trade.last.id}",
         f"DELETE FROM print_jobs WHERE transaction_id = {trade.last.id}",
     )
