@@ -43,6 +43,8 @@ class Applications:
         """
         assert what in ACTIONS, what
         obstacle = self._orders.obstacle(order, what)
+        if what is Action.AMEND and amount <= self._orders.get(order).paid:
+            obstacle = obstacle or Obstacle.APPROVED
         if obstacle is not None:
             return obstacle
         for earlier in self.of_order(order):

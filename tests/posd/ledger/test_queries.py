@@ -12,13 +12,14 @@ import pytest
 from posd.keys import Keys
 from posd.ledger.database import Database
 from posd.ledger.ledger import Ledger
+from posd.ledger.orders import Action
 from posd.ledger.records import IN_DOUBT, State
 from tests.posd.ledger.rig import SeededBytes, TurnedClock, intent
 from tests.posd.terminal.rig import Clerk
 
 # A scan of a partial index of what is waiting, unseen or in doubt reads only what is.
 SCAN = re.compile(
-    r"SCAN (transactions|steps|orders|print_jobs|audit|batches|[a-z])\b"
+    r"SCAN (transactions|steps|orders|order_\w+|outbox|print_jobs|audit|batches|[a-z])\b"
     r"(?! USING INDEX \w+_(waiting|unseen|in_doubt)\b)"
 )
 
@@ -84,6 +85,25 @@ def test_every_question_that_can_be_asked_uses_an_index(ledger: Ledger) -> None:
         transactions.newest_time()
         ledger.orders.by_number(stan)
         ledger.orders.has_attempt_in_doubt(order)
+        with ledger.commit("orders"):
+            ledger.orders.hold(order, "7", 1, "01")
+            ledger.orders.resume(order, 1, "01")
+            ledger.orders.age(1, 99, 1)
+            application = ledger.applications.make(order, Action.CANCEL, "1", 1, "01")
+            assert isinstance(application, int)
+            ledger.applications.approve(application, "00", 1)
+            ledger.outbox.prune(2)
+        ledger.orders.find(stan)
+        ledger.orders.unpaid(held=True)
+        ledger.orders.with_amount(1)
+        ledger.orders.created_between(0, 2)
+        ledger.orders.closed_between(0, 2)
+        ledger.orders.steps(order)
+        ledger.applications.waiting()
+        ledger.applications.of_order(order)
+        ledger.outbox.read(1, 10)
+        ledger.outbox.oldest()
+        ledger.outbox.is_to_be_pruned(2)
         ledger.print_jobs.waiting()
         ledger.print_jobs.waiting(identity)
     assert len(seen) > 20
