@@ -152,7 +152,7 @@ class Acquirer:
                 self._orders[index : index + 1] = [left] if left.times else []
                 return order.outcome
         is_reversal = request.kind == REVERSAL
-        if not (is_reversal or request.kind in KINDS):
+        if not (self.house.options.amounts_choose and (is_reversal or request.kind in KINDS)):
             return ORDINARY
         outcome = by_amount(request.amount, is_void=request.is_void, is_reversal=is_reversal)
         if outcome.tries is not None and self.ledger.tries(request.identity) >= outcome.tries:

@@ -34,12 +34,14 @@ class Options:
     mac_key_length: bytes of the MAC key given at sign-in, 16 or 8.
     missing_original: the answer to a reversal without an original: "00", "25" or "12".
     slow: how long a slow answer takes. late: how long one takes that comes after the time-out.
+    amounts_choose: small amounts have their outcomes (`posd.acquirer.outcomes`); without, only orders do.
     """
 
     mac_key_length: int = 16
     missing_original: str = "00"
     slow: float = 3.0
     late: float = 65.0
+    amounts_choose: bool = True
 
 
 @dataclass(frozen=True)

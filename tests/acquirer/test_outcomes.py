@@ -51,6 +51,13 @@ def test_amounts_that_the_technician_knows_by_heart(terminal):
     assert terminal.deliveries(terminal.sale(68)) == ()
 
 
+def test_an_acquirer_whose_amounts_choose_nothing_approves_them_all(make_acquirer, terminal_at):
+    terminal = terminal_at(make_acquirer(options=Options(amounts_choose=False)))
+    for digits in (5, 51, 68):
+        assert terminal.ask(terminal.sale(digits)).get(39) == "00"
+    assert terminal.net() == 5 + 51 + 68
+
+
 def test_a_partial_approval_has_code_10_and_the_smaller_amount(terminal):
     answer = terminal.ask(terminal.sale(10))
     assert (answer.get(39), answer.get(4)) == ("10", "000000000005")

@@ -157,7 +157,7 @@ class Day:
         self._cut_in_recovery = None
         self._network.calm()
         self._network.up = True
-        self._host.restart()
+        self._host.calm()
         if self._chance.happens(0.3):
             self.forget_session()
         self._surroundings.printer.load_paper()

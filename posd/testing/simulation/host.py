@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -85,6 +86,11 @@ class SimulatedHost:
         """A new process on the old ledger: what was ordered is forgotten, nothing else."""
         self._crash_due = False
         self._acquirer = self._start()
+
+    def calm(self) -> None:
+        """From now on every request is treated in the ordinary way, whatever its amount says."""
+        self._options = replace(self._options, amounts_choose=False)
+        self.restart()
 
     def close(self) -> None:
         self.ledger.close()
