@@ -257,6 +257,19 @@ class PrintingSettings(Section, frozen=True, kw_only=True):
     without_printer: Literal["trade", "refuse"] = "trade"
 
 
+class OperatorsSettings(Section, frozen=True, kw_only=True):
+    """Who signs on. never: one press, as the operator of the setting. password: number and password."""
+
+    sign_on: Literal["never", "password"] = "never"
+
+
+class TrainingSettings(Section, frozen=True, kw_only=True):
+    """Training mode. offered: in the menu. answer_seconds: how long its host may take, at most."""
+
+    offered: bool = True
+    answer_seconds: Seconds = 15
+
+
 class KeyFileSettings(Section, frozen=True, kw_only=True):
     """Hex text files with the device key (32 bytes) and the terminal master key (16 or 24 bytes).
 
@@ -287,8 +300,15 @@ class Configuration(Section, frozen=True, kw_only=True):
     timeouts: TimeoutSettings = TimeoutSettings()
     devices: DeviceSettings = DeviceSettings()
     printing: PrintingSettings = PrintingSettings()
+    operators: OperatorsSettings = OperatorsSettings()
+    training: TrainingSettings = TrainingSettings()
     keys: KeyFileSettings = KeyFileSettings()
     log: LogSettings = LogSettings()
+
+    @property
+    def is_training(self) -> bool:
+        """Is nothing of this real? Never what a file says: see posd.training."""
+        return False
 
 
 _TERMINAL_STATUS = 4  # position of the status digit in the header (dialect: frame)
