@@ -30,7 +30,10 @@ def screen(dialogue: Dialogue) -> Screen:
 
 def take_oldest(dialogue: Dialogue, _event: object) -> None:
     """Those of one transaction belong together; the rest is offered after them."""
-    dialogue.form.transaction = dialogue.ledger.print_jobs.waiting()[0].transaction
+    oldest = dialogue.ledger.print_jobs.waiting()[0]
+    dialogue.form.transaction = oldest.transaction
+    if oldest.transaction is None:
+        dialogue.form.jobs = [oldest]
 
 
 FLOW = Flow(

@@ -87,11 +87,20 @@ def tear_seconds(dialogue: Dialogue) -> float:
 
 
 def headline(dialogue: Dialogue) -> str:
-    """How the transaction ended, over everything that is printed about it."""
+    """How the transaction ended, over everything that is printed about it; else what is printed."""
+    if dialogue.form.transaction is None:
+        return _copy(dialogue)
     return dialogue.text(f"title.outcome_{shown_record(dialogue).state}")
 
 
+def _copy(dialogue: Dialogue) -> str:
+    jobs = dialogue.form.jobs
+    return dialogue.text(f"copy.{jobs[0].copy}") if jobs else ""
+
+
 def _details(dialogue: Dialogue) -> str:
+    if dialogue.form.transaction is None:
+        return ""
     record = shown_record(dialogue)
     if record.authorisation_code:
         return dialogue.text("line.authorisation", code=record.authorisation_code)
@@ -99,9 +108,8 @@ def _details(dialogue: Dialogue) -> str:
 
 
 def printing_screen(dialogue: Dialogue) -> Screen:
-    jobs = dialogue.form.jobs
-    copy = dialogue.text(f"copy.{jobs[0].copy}") if jobs else ""
-    return Screen(headline(dialogue), (_details(dialogue), copy), dialogue.text("hint.printing"))
+    body = (_details(dialogue), _copy(dialogue))
+    return Screen(headline(dialogue), body, dialogue.text("hint.printing"))
 
 
 def tear_screen(dialogue: Dialogue) -> Screen:
