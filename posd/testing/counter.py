@@ -5,6 +5,7 @@ All of it lives on one event loop; what comes out is queued for the thread that 
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections import deque
@@ -22,6 +23,7 @@ from posd.acquirer.server import AcquirerServer
 from posd.core.events import Key
 from posd.testing.installation import Installation
 from posd.testing.stage import Screen, Slip, Witness
+from posd.testing.steps import Disturbance, Part
 from posd.testing.watched_acquirer import WatchedAcquirer
 
 KEYS: Final = {
@@ -64,6 +66,7 @@ class Counter:
             "printer": self.printer,
             "card_reader": self.card_reader,
         }
+        self._held_off: set[PseudoTerminal] = set()
         self._cut = cut_row(self.printer.mechanism.columns)
 
     def power_cut(self) -> None:
@@ -83,6 +86,52 @@ class Counter:
             self._shown.append(())
         elif role == "printer":
             self._lines.append(None)  # what has come out of the slip is all there is of it
+
+    def disturb(self, role: str, how: Disturbance, amount: float) -> None:
+        """Let the line of this device do what bad lines do."""
+        device = self.by_role[role]
+        match how:
+            case "noise":
+                device.noise()
+            case "cut short":
+                device.stop_after = int(amount)
+            case "drip":
+                device.drip_seconds = amount
+            case "silent":
+                device.stop_after = 0
+                device.stall()
+                if amount:
+                    asyncio.get_running_loop().call_later(amount, self._heal, device)
+            case "xoff":
+                device.hold_off()
+                self._held_off.add(device)
+            case "xon":
+                device.let_go()
+                self._held_off.discard(device)
+            case "heal":
+                self._heal(device)
+
+    def _heal(self, device: PseudoTerminal) -> None:
+        device.stop_after = None
+        device.drip_seconds = 0.0
+        device.resume()
+        if device in self._held_off:
+            self._held_off.discard(device)
+            device.let_go()
+
+    def printer_part(self, part: Part, *, wrong: bool) -> None:
+        """A part of the printer goes wrong, or is right again."""
+        mechanism = self.printer.mechanism
+        match part:
+            case "cover":
+                mechanism.cover_open = wrong
+            case "cutter":
+                mechanism.cutter_error = wrong
+            case "head":
+                mechanism.overheated = wrong
+            case "paper":
+                mechanism.near_end = wrong
+        mechanism.work()
 
     def close(self) -> None:
         for device in self.by_role.values():

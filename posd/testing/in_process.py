@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
-from devices import card_reader
 from posd.acquirer.cards import BY_NAME
 from posd.acquirer.outcomes import Order, Outcome
 from posd.core.core import Core
-from posd.core.events import CardSwiped, CardUnreadable, DeviceChanged, Event, Key
+from posd.core.events import DeviceChanged, Event, Key
 from posd.core.ports import Ports
 from posd.keys import Keys
 from posd.ledger.errors import LedgerError
@@ -25,12 +24,12 @@ from posd.settings import Configuration
 from posd.testing.installation import Installation
 from posd.testing.snapshot import Snapshots
 from posd.testing.stage import StageError, TerminalDiedError, Witness
-from posd.testing.steps import SettingValue
+from posd.testing.steps import Disturbance, Part, SettingValue
 from posd.testing.virtual_devices import VirtualDisplay, VirtualPrinter, VirtualTimers
 from posd.testing.virtual_host import VirtualLink
+from posd.testing.virtual_lines import NOISE, VirtualLine, VirtualReader
 from posd.testing.watched_acquirer import WatchedAcquirer
 from posd.testing.world import World
-from protocol import Track
 
 PASSWORD_COST: Final = 2  # scrypt's N: a thousand clerks type passwords in a second
 _WITHOUT_PAPER: Final = ("keypad", "display", "card_reader")
@@ -48,6 +47,8 @@ class InProcessStage:
         self.printer = VirtualPrinter(self.world, self.witness)
         self.display = VirtualDisplay(self.witness)
         self.unplugged: set[str] = set()
+        self._keys = VirtualLine(self.world, self._key_arrives)
+        self._card_bytes = VirtualLine(self.world, self._card_byte_arrives)
         self.terminal: Terminal | None = None
         self._host: tuple[WatchedAcquirer, VirtualLink] | None = None
         self._ledger_file = self.installation.state_directory / "ledger.db"
@@ -89,17 +90,30 @@ class InProcessStage:
     # --- the clerk --------------------------------------------------------------------------------
 
     def press(self, key: Key) -> None:
-        running = self._running()
+        self._running()
         if "keypad" not in self.unplugged:
-            running.press(key)
+            self._keys.send([key])
         self._happen()
 
     def swipe(self, card: str, fault: str) -> None:
         track = BY_NAME[card].track2.reveal()
         running = self._running()
         if "card_reader" not in self.unplugged:
-            running.swipe(f";{_spoiled(track, fault)}\r\n".encode("ascii"))
+            data = f";{_spoiled(track, fault)}\r\n".encode("ascii")
+            if self._card_bytes.is_sound:
+                running.reader.feed(data)
+                running.reader.end_of_read()
+            else:
+                self._card_bytes.send(data)
         self._happen()
+
+    def _key_arrives(self, key: Key) -> None:
+        if self.terminal is not None and "keypad" not in self.unplugged:
+            self.terminal.press(key)
+
+    def _card_byte_arrives(self, byte: int) -> None:
+        if self.terminal is not None and "card_reader" not in self.unplugged:
+            self.terminal.reader.feed(bytes((byte,)))
 
     def paper_out(self, lines: int) -> None:
         self.printer.paper_out(lines)
@@ -119,6 +133,61 @@ class InProcessStage:
             self.display.replug() if plugged else self.display.unplug()
         if self.terminal is not None:
             self.terminal.report(DeviceChanged(role, plugged))
+        self._happen()
+
+    def disturb(self, role: str, how: Disturbance, amount: float) -> None:
+        lines: dict[str, VirtualLine[Any]] = {
+            "keypad": self._keys,
+            "card_reader": self._card_bytes,
+        }
+        says = lines.get(role)
+        match how:
+            case "noise":
+                if role == "card_reader":
+                    self._card_bytes.send(
+                        NOISE
+                    )  # nowhere else is there anything that could hear it
+            case "cut short" if says is not None:
+                says.cut_short(int(amount))
+            case "drip" if says is not None:
+                says.drip(amount)
+            case "silent":
+                self._silence(role)
+                if amount:
+                    self.world.after(amount, lambda: self._heal(role))
+            case "heal":
+                self._heal(role)
+            case _:
+                raise StageError(
+                    f"{how} of the {role} is a matter of its bytes, and virtual time has none: "
+                    "let the script begin with `# stage: real`"
+                )
+        self._happen()
+
+    def _silence(self, role: str) -> None:
+        match role:
+            case "keypad":
+                self._keys.cut_short(0)
+            case "card_reader":
+                self._card_bytes.cut_short(0)
+            case "display":
+                self.display.silence()
+            case "printer":
+                self.printer.silence()
+
+    def _heal(self, role: str) -> None:
+        match role:
+            case "keypad":
+                self._keys.heal()
+            case "card_reader":
+                self._card_bytes.heal()
+            case "display":
+                self.display.heal()
+            case "printer":
+                self.printer.heal()
+
+    def printer_part(self, part: Part, *, wrong: bool) -> None:
+        self.printer.part(part, wrong=wrong)
         self._happen()
 
     # --- the host ---------------------------------------------------------------------------------
@@ -205,8 +274,8 @@ class Terminal:
         self, stage: InProcessStage, configuration: Configuration, keys: Keys, link: VirtualLink
     ) -> None:
         self._alive = True
-        self._reader = card_reader.MagneticStripeParser()
         world = stage.world
+        self.reader = VirtualReader(world, self.report)
         keys = Keys(keys.device, keys.master, PASSWORD_COST)
         try:
             self.ledger = Ledger.open(
@@ -239,15 +308,6 @@ class Terminal:
 
     def press(self, key: Key) -> None:
         self._entry.press(key)
-
-    def swipe(self, data: bytes) -> None:
-        """What the reader sends for one swipe."""
-        for swipe in (*self._reader.feed(data), *self._reader.end_of_read()):
-            match swipe:
-                case card_reader.Swipe(track2=track2):
-                    self.report(CardSwiped(Track(track2.reveal())))
-                case card_reader.BadSwipe(reason=reason):
-                    self.report(CardUnreadable(reason))
 
     def power_cut(self) -> None:
         """Nothing of this life happens any more; what is committed is all that stays."""

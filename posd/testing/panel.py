@@ -18,6 +18,7 @@ from posd.acquirer.outcomes import as_markdown
 from posd.testing import steps
 from posd.testing.boxes import boxed
 from posd.testing.compare import Comparison
+from posd.testing.device_lines import ROLES
 from posd.testing.player import Player, UnmetError
 from posd.testing.real import RealStage
 from posd.testing.script import KEYS, Script, parse_line
@@ -60,7 +61,7 @@ ok (the last sale), ok, swipe good.
   cards, amounts   the test cards; which amounts make the host do what
   host down, host up
   host does 51 to next sale    or no-answer, cut, wrong-mac, late, slow...
-  paper out, paper load, printer unplug, printer replug
+  paper out, paper load, printer unplug, printer replug, printer cover open...
   paper            the whole strip
   power cut, power on
   agree            compare the terminal's ledger with the acquirer's
@@ -73,7 +74,7 @@ _LINES: Final = {
     "paper load": "printer load paper",
     "load paper": "printer load paper",
 }
-_VERBS: Final = ("press", "swipe", "host", "printer", "power", "wait", "agree")
+_VERBS: Final = ("press", "swipe", "host", *ROLES, "power", "wait", "agree")
 
 
 class Panel:

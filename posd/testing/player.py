@@ -79,6 +79,10 @@ class Player:
                 self._act(stage.load_paper)
             case steps.Plug(role=role, plugged=plugged):
                 self._act(lambda: stage.plug(role, plugged=plugged))
+            case steps.Disturb(role=role, how=how, amount=amount):
+                self._act(lambda: stage.disturb(role, how, amount))
+            case steps.PrinterPart(part=part, wrong=wrong):
+                self._act(lambda: stage.printer_part(part, wrong=wrong))
             case steps.KeepLedger():
                 stage.keep_ledger()
             case steps.PutBackLedger():

@@ -22,7 +22,7 @@ from posd.testing.installation import Installation
 from posd.testing.loop_thread import LoopThread
 from posd.testing.snapshot import Snapshots
 from posd.testing.stage import StageError, TerminalDiedError, Witness
-from posd.testing.steps import SettingValue
+from posd.testing.steps import Disturbance, Part, SettingValue
 
 _POLL: Final = 0.005  # s
 _BLIND: Final = 0.2  # s between the keys of a clerk who sees nothing
@@ -145,6 +145,19 @@ class RealStage:
     def plug(self, role: str, *, plugged: bool) -> None:
         self._loop.call(lambda: self._counter.plug(role, plugged=plugged))
         self._counter.drain()
+
+    def disturb(self, role: str, how: Disturbance, amount: float) -> None:
+        if how == "xoff":
+            devices = self.installation.load().devices
+            settings = getattr(devices, role)
+            if settings.flow_control != "xon_xoff":
+                raise StageError(
+                    f'an XOFF means nothing without set devices.{role}.flow_control = "xon_xoff"'
+                )
+        self._loop.call(lambda: self._counter.disturb(role, how, amount))
+
+    def printer_part(self, part: Part, *, wrong: bool) -> None:
+        self._loop.call(lambda: self._counter.printer_part(part, wrong=wrong))
 
     # --- the host ---------------------------------------------------------------------------------
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, cast
 
 from posd.acquirer.cards import BY_NAME
 from posd.acquirer.outcomes import named
 from posd.core.events import Key
 from posd.ledger.records import OrderState, State
 from posd.testing import steps
+from posd.testing.device_lines import DEVICE_FORMS
+from posd.testing.forms import MAYBE_FOR, MAYBE_WITHIN, SECONDS, Form, LineError, form
 from posd.testing.steps import Step
 from protocol.transactions import BY_NAME as BY_KIND
 
@@ -32,18 +34,11 @@ KEYS: Final[dict[str, Key]] = {
 }
 """Every name and symbol of a key."""
 
-ROLES: Final = {
-    "keypad": "keypad",
-    "display": "display",
-    "printer": "printer",
-    "reader": "card_reader",
-}
-"""What scripts call the devices of the configuration."""
-
 SWIPE_FAULTS: Final = ("garbled", "half")
 
 _WITHIN: Final = re.compile(r"\s+within\s+(\d+(?:\.\d+)?)\s*s$")
 _FOR: Final = re.compile(r"\s+for\s+(\d+(?:\.\d+)?)\s*s$")
+_STAGE: Final = re.compile(r"#\s*stage:\s*(.*?)\s*")
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 
@@ -57,23 +52,15 @@ class ScriptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole script: `file` as it was named, `lines` as they stand in it, and its steps."""
+    """A whole script: `file` as it was named, `lines` as they stand in it, and its steps.
+
+    stage: `real` when it says `# stage: real`, because virtual time has nothing that it could mean.
+    """
 
     file: str
     lines: tuple[str, ...]
     steps: tuple[Step, ...]
-
-
-class _LineError(ValueError):
-    """What is wrong with a line; the reader adds where."""
-
-
-class _Form(NamedTuple):
-    """One form of a line: how it is written, what it matches, what it means."""
-
-    usage: str
-    pattern: re.Pattern[str]
-    build: Callable[[int, re.Match[str]], Step]
+    stage: Literal["any", "real"] = "any"
 
 
 def load(path: Path) -> Script:
@@ -91,19 +78,24 @@ def parse(text: str, file: str) -> Script:
     """Parse a script; `file` is how its errors call it. Raises ScriptError."""
     lines = tuple(text.splitlines())
     found: list[Step] = []
+    stage: Literal["any", "real"] = "any"
     for number, line in enumerate(lines, start=1):
+        if named := _STAGE.fullmatch(line):
+            if named[1] != "real":
+                raise ScriptError(file, number, f"expected `# stage: real`, found {named[1]!r}")
+            stage = "real"
         content = _COMMENT.sub("", line).strip()
         if not content:
             continue
         try:
             found.append(_parse_line(number, content))
-        except _LineError as wrong:
+        except LineError as wrong:
             raise ScriptError(file, number, str(wrong)) from None
     try:
         _check_order(found)
     except _PlaceError as misplaced:
         raise ScriptError(file, misplaced.line, str(misplaced)) from None
-    return Script(file, lines, tuple(found))
+    return Script(file, lines, tuple(found), stage)
 
 
 def parse_line(content: str) -> Step:
@@ -113,18 +105,18 @@ def parse_line(content: str) -> Step:
 
 def _parse_line(number: int, content: str) -> Step:
     verb = content.split(maxsplit=1)[0]
-    forms = [form for form in FORMS if form.usage.split(maxsplit=1)[0] == verb]
-    if not forms:
-        verbs = dict.fromkeys(form.usage.split(maxsplit=1)[0] for form in FORMS)
-        raise _LineError(f"expected one of {', '.join(verbs)}, found {verb!r}")
-    for form in forms:
-        if match := form.pattern.fullmatch(content):
-            return form.build(number, match)
-    usages = " or ".join(f"`{form.usage}`" for form in forms)
-    raise _LineError(f"expected {usages}, found `{content}`")
+    candidates = [each for each in FORMS if each.usage.split(maxsplit=1)[0] == verb]
+    if not candidates:
+        verbs = dict.fromkeys(each.usage.split(maxsplit=1)[0] for each in FORMS)
+        raise LineError(f"expected one of {', '.join(verbs)}, found {verb!r}")
+    for each in candidates:
+        if match := each.pattern.fullmatch(content):
+            return each.build(number, match)
+    usages = " or ".join(f"`{each.usage}`" for each in candidates)
+    raise LineError(f"expected {usages}, found `{content}`")
 
 
-class _PlaceError(_LineError):
+class _PlaceError(LineError):
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
         self.line = line
@@ -157,7 +149,15 @@ def _check_order(found: Iterable[Step]) -> None:
         raise _PlaceError(last, "expected a `start` line")
 
 
-_BEFORE_START: Final = (steps.HostDoes, steps.HostLink, steps.PaperOut, steps.LoadPaper, steps.Plug)
+_BEFORE_START: Final = (
+    steps.HostDoes,
+    steps.HostLink,
+    steps.PaperOut,
+    steps.LoadPaper,
+    steps.PrinterPart,
+    steps.Plug,
+    steps.Disturb,
+)
 
 
 def _names_used(step: Step) -> list[str]:
@@ -189,7 +189,7 @@ def _set(line: int, match: re.Match[str]) -> Step:
     try:
         value = tomllib.loads(f"value = {match[2]}")["value"]
     except tomllib.TOMLDecodeError:
-        raise _LineError(f'expected a TOML value (5, true, "text"), found {match[2]}') from None
+        raise LineError(f'expected a TOML value (5, true, "text"), found {match[2]}') from None
     return steps.Set(line, tuple(match[1].split(".")), value)
 
 
@@ -201,7 +201,7 @@ def _press(line: int, match: re.Match[str]) -> Step:
         elif _PLACEHOLDER.fullmatch(word) or (word.isascii() and word.isdecimal()):
             keys.append(word)
         else:
-            raise _LineError(
+            raise LineError(
                 f"expected a key (digits, {', '.join(list(KEYS)[10:])}), found {word!r}"
             )
     return steps.Press(line, tuple(keys))
@@ -213,7 +213,7 @@ def _swipe(line: int, match: re.Match[str]) -> Step:
         return steps.Swipe(line, "good", word)
     if word not in BY_NAME:
         expected = ", ".join((*BY_NAME, *SWIPE_FAULTS))
-        raise _LineError(f"expected a card ({expected}), found {word!r}")
+        raise LineError(f"expected a card ({expected}), found {word!r}")
     return steps.Swipe(line, word)
 
 
@@ -226,7 +226,7 @@ def _split_seconds(text: str, suffix: re.Pattern[str] = _WITHIN) -> tuple[str, f
 def _texts(text: str) -> tuple[str, ...]:
     texts = tuple(" ".join(part.split()) for part in text.split("|"))
     if not all(texts):
-        raise _LineError("expected a text on each side of |")
+        raise LineError("expected a text on each side of |")
     return texts
 
 
@@ -255,7 +255,7 @@ def _expect_host(line: int, match: re.Match[str]) -> Step:
     for word in rest.split():
         number, equals, value = word.partition("=")
         if not (equals and value and number.isdecimal() and 2 <= int(number) <= 64):
-            raise _LineError(f"expected ELEMENT=VALUE (3=000000, 52=absent), found {word!r}")
+            raise LineError(f"expected ELEMENT=VALUE (3=000000, 52=absent), found {word!r}")
         elements[int(number)] = value
     return steps.ExpectHost(line, match[1], elements, seconds)
 
@@ -279,18 +279,18 @@ def _voucher(word: str) -> str:
         return word
     if word.isdecimal() and len(word) <= 6:
         return word.zfill(6)
-    raise _LineError(f"expected a voucher number, `last` or {{name}}, found {word!r}")
+    raise LineError(f"expected a voucher number, `last` or {{name}}, found {word!r}")
 
 
 def _one_of(word: str, words: Iterable[str], what: str) -> None:
     words = tuple(words)
     if word not in words:
-        raise _LineError(f"expected {what} ({', '.join(words)}), found {word!r}")
+        raise LineError(f"expected {what} ({', '.join(words)}), found {word!r}")
 
 
 def _remember(line: int, match: re.Match[str]) -> Step:
     if match[3].count("*") != 1:
-        raise _LineError("expected one * in the pattern, where the value stands")
+        raise LineError("expected one * in the pattern, where the value stands")
     source = cast(Literal["screen", "paper"], match[2])
     return steps.Remember(line, match[1], source, " ".join(match[3].split()))
 
@@ -299,82 +299,61 @@ def _host_does(line: int, match: re.Match[str]) -> Step:
     try:
         outcome = named(match[1])
     except ValueError as error:
-        raise _LineError(str(error)) from None
+        raise LineError(str(error)) from None
     kind = "_".join((match[3] or "any").split())
     _one_of(kind, ("any", *sorted(BY_KIND)), "a transaction")
     return steps.HostDoes(line, outcome, kind, int(match[2] or 1))
-
-
-def _plug(line: int, match: re.Match[str]) -> Step:
-    return steps.Plug(line, ROLES[match[1]], plugged=match[2] == "replug")
 
 
 def _agree(line: int, match: re.Match[str]) -> Step:
     return steps.Agree(line, _split_seconds(match[0])[1])
 
 
-_SECONDS = r"(\d+(?:\.\d+)?)\s*s"
-_MAYBE_WITHIN = rf"(?:\s+within\s+{_SECONDS})?"
-_MAYBE_FOR = rf"(?:\s+for\s+{_SECONDS})?"
-
-
-def _form(usage: str, pattern: str, build: Callable[[int, re.Match[str]], Step]) -> _Form:
-    return _Form(usage, re.compile(pattern.replace(" ", r"\s+")), build)
-
-
-FORMS: Final[tuple[_Form, ...]] = (
-    _form("set SECTION.KEY = VALUE", r"set (\w+(?:\.\w+)+)\s*=\s*(.+)", _set),
-    _form("start", r"start", lambda line, _: steps.Start(line)),
-    _form("press KEY...", r"press (.+)", _press),
-    _form("swipe CARD", r"swipe (\S+)", _swipe),
-    _form("expect no screen TEXT [for N s]", r"expect no screen (.+)", _expect_no_screen),
-    _form("expect screen TEXT [| TEXT...] [within N s]", r"expect screen (.+)", _expect_screen),
-    _form("expect no paper [for N s]", rf"expect no paper{_MAYBE_FOR}", _expect_no_paper),
-    _form("expect paper TEXT [| TEXT...] [within N s]", r"expect paper (.+)", _expect_paper),
-    _form(
-        "expect host nothing [for N s]", rf"expect host nothing{_MAYBE_FOR}", _expect_host_nothing
-    ),
-    _form(
+FORMS: Final[tuple[Form, ...]] = (
+    form("set SECTION.KEY = VALUE", r"set (\w+(?:\.\w+)+)\s*=\s*(.+)", _set),
+    form("start", r"start", lambda line, _: steps.Start(line)),
+    form("press KEY...", r"press (.+)", _press),
+    form("swipe CARD", r"swipe (\S+)", _swipe),
+    form("expect no screen TEXT [for N s]", r"expect no screen (.+)", _expect_no_screen),
+    form("expect screen TEXT [| TEXT...] [within N s]", r"expect screen (.+)", _expect_screen),
+    form("expect no paper [for N s]", rf"expect no paper{MAYBE_FOR}", _expect_no_paper),
+    form("expect paper TEXT [| TEXT...] [within N s]", r"expect paper (.+)", _expect_paper),
+    form("expect host nothing [for N s]", rf"expect host nothing{MAYBE_FOR}", _expect_host_nothing),
+    form(
         "expect host MTI [n=value...] [within N s]", r"expect host (\d{4})((?:\s.+)?)", _expect_host
     ),
-    _form(
+    form(
         "expect ledger VOUCHER|last STATE [within N s]",
-        rf"expect ledger (\S+) (\w+){_MAYBE_WITHIN}",
+        rf"expect ledger (\S+) (\w+){MAYBE_WITHIN}",
         _expect_ledger,
     ),
-    _form(
+    form(
         "expect order NUMBER|last STATE [within N s]",
-        rf"expect order (\S+) (\w+){_MAYBE_WITHIN}",
+        rf"expect order (\S+) (\w+){MAYBE_WITHIN}",
         _expect_order,
     ),
-    _form(
+    form(
         "remember NAME from screen|paper PATTERN",
         r"remember ([A-Za-z]\w*) from (screen|paper) (.+)",
         _remember,
     ),
-    _form(
+    form(
         "host does BEHAVIOUR [to next [N] TRANSACTION]",
         r"host does (\S+)(?: to next(?: (\d+))? ([a-z][a-z_ ]*))?",
         _host_does,
     ),
-    _form("host up", r"host up", lambda line, _: steps.HostLink(line, up=True)),
-    _form("host down", r"host down", lambda line, _: steps.HostLink(line, up=False)),
-    _form(
-        "printer paper out after N lines",
-        r"printer paper out after (\d+) lines?",
-        lambda line, match: steps.PaperOut(line, int(match[1])),
-    ),
-    _form("printer load paper", r"printer load paper", lambda line, _: steps.LoadPaper(line)),
-    *(_form(f"{device} unplug|replug", rf"({device}) (unplug|replug)", _plug) for device in ROLES),
-    _form(
+    form("host up", r"host up", lambda line, _: steps.HostLink(line, up=True)),
+    form("host down", r"host down", lambda line, _: steps.HostLink(line, up=False)),
+    *DEVICE_FORMS,
+    form(
         "power cut [while waiting]",
         r"power cut( while waiting)?",
         lambda line, match: steps.PowerCut(line, while_waiting=match[1] is not None),
     ),
-    _form("power on", r"power on", lambda line, _: steps.PowerOn(line)),
-    _form("ledger keep", r"ledger keep", lambda line, _: steps.KeepLedger(line)),
-    _form("ledger put back", r"ledger put back", lambda line, _: steps.PutBackLedger(line)),
-    _form("wait N s", rf"wait {_SECONDS}", lambda line, match: steps.Wait(line, float(match[1]))),
-    _form("agree [within N s]", rf"agree{_MAYBE_WITHIN}", _agree),
+    form("power on", r"power on", lambda line, _: steps.PowerOn(line)),
+    form("ledger keep", r"ledger keep", lambda line, _: steps.KeepLedger(line)),
+    form("ledger put back", r"ledger put back", lambda line, _: steps.PutBackLedger(line)),
+    form("wait N s", rf"wait {SECONDS}", lambda line, match: steps.Wait(line, float(match[1]))),
+    form("agree [within N s]", rf"agree{MAYBE_WITHIN}", _agree),
 )
 """Every line there is. The first form that matches counts."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from posd.acquirer.outcomes import Outcome
 from posd.core.events import Key
-from posd.testing.steps import SettingValue
+from posd.testing.steps import Disturbance, Part, SettingValue
 
 Screen = tuple[str, ...]
 """The rows of a screen from the top, without blanks on the right."""
@@ -142,6 +142,18 @@ class Stage(Protocol):
 
         An unplugged display shows nothing; keys and cards on what is unplugged go nowhere.
         """
+
+    def disturb(self, role: str, how: Disturbance, amount: float) -> None:
+        """Let a device's line do what bad lines do; also without power.
+
+        noise: the terminal hears bytes that mean nothing. cut short: it hears only so many bytes
+        more (half a frame). drip: it hears one byte in so many seconds. silent: the device neither
+        hears nor says anything, for so many seconds if that is not 0. xoff, xon: the device holds
+        off what the terminal sends, and lets it go. heal: none of it any more.
+        """
+
+    def printer_part(self, part: Part, *, wrong: bool) -> None:
+        """Cover open, cutter stuck, head too hot, paper near its end; or no longer."""
 
     def let_pass(self, seconds: float, until: Callable[[], bool]) -> bool:
         """Let time pass until this is true, at most so many seconds of the stage's own clock.

@@ -12,6 +12,12 @@ from typing import Literal
 
 from posd.acquirer.outcomes import Outcome
 
+Disturbance = Literal["noise", "cut short", "drip", "silent", "xoff", "xon", "heal"]
+"""What a bad line does; `stage.Stage.disturb` says what each of them means."""
+
+Part = Literal["cover", "cutter", "head", "paper"]
+"""What of a printer itself may be wrong: open, stuck, too hot, near its end."""
+
 SettingValue = str | int | float | bool | list[str]
 
 
@@ -170,6 +176,25 @@ class Plug:
 
 
 @dataclass(frozen=True, slots=True)
+class Disturb:
+    """Something happens to a device's line. amount: bytes for `cut short`, seconds otherwise."""
+
+    line: int
+    role: str
+    how: Disturbance
+    amount: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterPart:
+    """A part of the printer goes wrong, or is right again."""
+
+    line: int
+    part: Part
+    wrong: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PowerCut:
     """The terminal stops at once. while_waiting: as soon as a request is out without an answer."""
 
@@ -229,6 +254,8 @@ Step = (
     | PaperOut
     | LoadPaper
     | Plug
+    | Disturb
+    | PrinterPart
     | PowerCut
     | PowerOn
     | KeepLedger

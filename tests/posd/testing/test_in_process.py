@@ -19,6 +19,7 @@ from posd.testing.in_process import InProcessStage
 from posd.testing.player import Player
 from posd.testing.script import parse
 from posd.testing.stage import StageError, TerminalDiedError
+from posd.testing.steps import Disturbance
 
 ROOT = Path(posd.__file__).parents[1]
 SIGNED_IN = """\
@@ -142,3 +143,15 @@ def test_a_ledger_in_use_is_neither_kept_nor_put_back(stage: InProcessStage) -> 
     stage.power_cut()
     with pytest.raises(StageError, match="no ledger has been kept"):
         stage.put_back_ledger()
+
+
+@pytest.mark.parametrize(
+    ("role", "how"), [("printer", "cut short"), ("display", "drip"), ("printer", "xoff")]
+)
+def test_what_is_a_matter_of_bytes_alone_is_refused(
+    tmp_path: Path, role: str, how: Disturbance
+) -> None:
+    with closing(InProcessStage(tmp_path)) as stage:
+        stage.power_on()
+        with pytest.raises(StageError, match=r"`# stage: real`"):
+            stage.disturb(role, how, 1)

@@ -6,6 +6,7 @@ import pytest
 
 from posd.acquirer.outcomes import Fault, Outcome
 from posd.testing import steps
+from posd.testing.device_lines import PARTS, ROLES
 from posd.testing.script import FORMS, ScriptError, fill_in, load, parse
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -59,6 +60,19 @@ def only(line: str) -> steps.Step:
         ("keypad unplug", steps.Plug(2, "keypad", plugged=False)),
         ("display replug", steps.Plug(2, "display", plugged=True)),
         ("reader replug", steps.Plug(2, "card_reader", plugged=True)),
+        ("reader noise", steps.Disturb(2, "card_reader", "noise")),
+        ("reader cut short after 12 bytes", steps.Disturb(2, "card_reader", "cut short", 12)),
+        ("keypad drip 0.5 s", steps.Disturb(2, "keypad", "drip", 0.5)),
+        ("display silent", steps.Disturb(2, "display", "silent")),
+        ("printer silent for 3 s", steps.Disturb(2, "printer", "silent", 3)),
+        ("printer xoff", steps.Disturb(2, "printer", "xoff")),
+        ("display xon", steps.Disturb(2, "display", "xon")),
+        ("keypad heal", steps.Disturb(2, "keypad", "heal")),
+        ("printer cover open", steps.PrinterPart(2, "cover", wrong=True)),
+        ("printer cover closed", steps.PrinterPart(2, "cover", wrong=False)),
+        ("printer cutter stuck", steps.PrinterPart(2, "cutter", wrong=True)),
+        ("printer head cool", steps.PrinterPart(2, "head", wrong=False)),
+        ("printer paper near end", steps.PrinterPart(2, "paper", wrong=True)),
         ("power cut", steps.PowerCut(2, while_waiting=False)),
         ("power cut while waiting", steps.PowerCut(2, while_waiting=True)),
         ("power on", steps.PowerOn(2)),
@@ -77,7 +91,14 @@ def test_every_form_has_a_line_above() -> None:
     matched = {
         next(form.usage for form in FORMS if form.pattern.fullmatch(line)) for line, _ in table
     }
-    assert matched == {form.usage for form in FORMS} - {"set SECTION.KEY = VALUE", "start"}
+    # a device's lines are the same for each device: one of them stands for all
+    shapes = {usage.partition(" ")[2] if usage.split()[0] in ROLES else usage for usage in matched}
+    expected = {form.usage for form in FORMS} - {"set SECTION.KEY = VALUE", "start"}
+    assert shapes >= {
+        usage.partition(" ")[2] if usage.split()[0] in ROLES else usage
+        for usage in expected
+        if usage.partition(" ")[2] not in PARTS
+    }
 
 
 @pytest.mark.parametrize(
@@ -92,6 +113,11 @@ def test_a_setting_is_a_toml_value(value: str, found: object) -> None:
 def test_blank_lines_and_comments_are_left_out_and_lines_are_counted() -> None:
     script = parse("# a day\n\nstart  # in the morning\n\n  press 1\n", "x.clerk")
     assert script.steps == (steps.Start(3), steps.Press(5, ("1",)))
+
+
+def test_a_script_may_ask_for_the_real_stage() -> None:
+    assert parse("# a line of bytes\n# stage: real\nstart\n", "x.clerk").stage == "real"
+    assert parse("start\n", "x.clerk").stage == "any"
 
 
 def test_remembered_values_are_put_in() -> None:
@@ -114,6 +140,15 @@ def test_remembered_values_are_put_in() -> None:
         ("start\nremember x from paper 凭证号", 2, "expected one * in the pattern"),
         ("start\nhost does nothing", 2, "'nothing' is no outcome: expected a response code"),
         ("start\nhost does 51 to next party", 2, "expected a transaction (any, "),
+        ("start\nreader xoff", 2, "expected `reader unplug|replug` or `reader noise` or"),
+        ("start\nprinter drip slowly", 2, "expected `printer paper out after N lines` or"),
+        (
+            "start\ndisplay cover open",
+            2,
+            "expected `display unplug|replug` or `display xoff|xon` or",
+        ),
+        ("start\nkeypad cut short", 2, "expected `keypad unplug|replug` or"),
+        ("# stage: moon\nstart", 1, "expected `# stage: real`, found 'moon'"),
         ("start\nwait for it", 2, "expected `wait N s`, found `wait for it`"),
         ("start\npower off", 2, "expected `power cut [while waiting]` or `power on`"),
         ("set terminal.language = en\nstart", 1, 'expected a TOML value (5, true, "text")'),
