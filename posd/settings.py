@@ -163,6 +163,20 @@ class VoidSettings(Section, frozen=True, kw_only=True):
     ask_reason: bool = False
 
 
+class RefundSettings(Section, frozen=True, kw_only=True):
+    """Refunds: the most that one may be about, and whether the clerk is asked for the goods."""
+
+    amount_limit: Annotated[int, Meta(ge=1, le=999_999_999_999)] = 10_000_000
+    ask_goods: bool = True
+
+
+class PreAuthorisationSettings(Section, frozen=True, kw_only=True):
+    """Completions: how much of a known pre-authorisation they may be about, and whether with a PIN."""
+
+    completion_percent: Annotated[int, Meta(ge=1, le=200)] = 115
+    completion_pin: bool = False
+
+
 class SettlementSettings(Section, frozen=True, kw_only=True):
     """When and how a batch is settled, and how long it is kept afterwards."""
 
@@ -174,6 +188,18 @@ class SettlementSettings(Section, frozen=True, kw_only=True):
     tries: Annotated[int, Meta(ge=1, le=100)] = 3
     end_message: bool = True  # the upload's end is told to the host
     keep_months: Annotated[int, Meta(ge=1, le=600)] = 24  # closed batches and the audit
+
+
+class OrderSettings(Section, frozen=True, kw_only=True):
+    """Orders that nobody pays, what is reported of them, and how long others may read what happened."""
+
+    # of running time, while unpaid and not held; 0: never
+    expire_minutes: Annotated[int, Meta(ge=0, le=43_200)] = 0
+    report_at_settlement: bool = False
+    report_time: Annotated[
+        str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?\Z", description="HH:MM, or empty")
+    ] = ""
+    events_days: Annotated[int, Meta(ge=1, le=3650)] = 90  # of the outbox
 
 
 class TimeoutSettings(Section, frozen=True, kw_only=True):
@@ -296,6 +322,9 @@ class Configuration(Section, frozen=True, kw_only=True):
     money: MoneySettings = MoneySettings()
     backup: BackupSettings = BackupSettings()
     void: VoidSettings = VoidSettings()
+    orders: OrderSettings = OrderSettings()
+    refund: RefundSettings = RefundSettings()
+    pre_authorisation: PreAuthorisationSettings = PreAuthorisationSettings()
     settlement: SettlementSettings = SettlementSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     devices: DeviceSettings = DeviceSettings()
