@@ -30,7 +30,9 @@ class UploadKind(StrEnum):
 
     ITEMS = "items"  # up to eight magstripe items
     NOTICE = "notice"  # a refund or a completion notice with its own elements
-    UNREADABLE = "unreadable"  # its card number cannot be opened: nothing is sent, a person has to know
+    UNREADABLE = (
+        "unreadable"  # its card number cannot be opened: nothing is sent, a person has to know
+    )
     END = "end"
 
 
@@ -105,9 +107,7 @@ class Batches:
 
     def tried(self, settlement: int) -> None:
         """Its 0500 goes out once more."""
-        self._database.write(
-            "UPDATE settlements SET tries = tries + 1 WHERE id = ?", (settlement,)
-        )
+        self._database.write("UPDATE settlements SET tries = tries + 1 WHERE id = ?", (settlement,))
 
     def refused(self, settlement: int, code: str) -> None:
         """The host answered, and it ends nothing."""
@@ -217,6 +217,15 @@ class Batches:
             "SELECT * FROM uploads WHERE settlement = ? ORDER BY id", (settlement,)
         )
         return [_upload(row) for row in rows]
+
+    def oldest_unsettled(self) -> int | None:
+        """When the first transaction of the open batch that settlement will hold was begun; None: no such."""
+        row = self._database.one(
+            """SELECT min(created_at) AS oldest FROM transactions
+               WHERE batch = (SELECT max(id) FROM batches) AND kind <> 'balance_inquiry'
+               AND state IN ('approved', 'voided', 'completed')"""
+        )
+        return None if row is None or row["oldest"] is None else int(row["oldest"])
 
     def cancelled_orders(self, batch: int) -> list[tuple[str, str, int]]:
         """Cancellations of a batch's orders by who closed them: operator, reason, fen."""

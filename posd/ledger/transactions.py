@@ -208,7 +208,7 @@ class Transactions:
         rows = self._database.all(
             "SELECT * FROM transactions WHERE batch = ? ORDER BY id", (batch,)
         )
-        return [_record(row) for row in rows]
+        return [record_of(row) for row in rows]
 
     def is_whole(self, identity: int) -> bool:
         """Does the intent's checksum hold, and do its stored elements open?"""

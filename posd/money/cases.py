@@ -53,6 +53,7 @@ class Cases:
         details = {"transaction": transaction, "stan": record.stan, "verdict": verdict}
         with ledger.commit("case_closed"):
             ledger.transactions.note(transaction, "case_closed", {"verdict": verdict})
+            ledger.batches.forget_card(transaction)
             ledger.audit.add(ledger.now(), supervisor, "case_closed", details)
             ledger.transactions.tell(
                 transaction, "case.closed", verdict=verdict, supervisor=supervisor

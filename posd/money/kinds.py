@@ -54,14 +54,10 @@ _KINDS = (
         order_becomes=OrderState.VOIDED,
         side=Side.CREDIT,
     ),
-    Kind(
-        dialect.REFUND, frozenset({"sale", "completion", "completion_notice"}), side=Side.CREDIT
-    ),
+    Kind(dialect.REFUND, frozenset({"sale", "completion", "completion_notice"}), side=Side.CREDIT),
     Kind(dialect.PRE_AUTHORISATION),
     Kind(dialect.PRE_AUTHORISATION_VOID, frozenset({"pre_authorisation"}), State.VOIDED),
-    Kind(
-        dialect.COMPLETION, frozenset({"pre_authorisation"}), State.COMPLETED, side=Side.DEBIT
-    ),
+    Kind(dialect.COMPLETION, frozenset({"pre_authorisation"}), State.COMPLETED, side=Side.DEBIT),
     Kind(
         dialect.COMPLETION_NOTICE,
         frozenset({"pre_authorisation"}),

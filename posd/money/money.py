@@ -6,7 +6,6 @@ Every call returns at once; what becomes of it is reported as events.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 
 import structlog
 
@@ -22,6 +21,7 @@ from posd.core.events import (
 )
 from posd.core.ports import Ports
 from posd.core.timers import CoreTimers
+from posd.ledger.batches import SettlementRecord
 from posd.ledger.ledger import Ledger
 from posd.ledger.records import State, TransactionRecord
 from posd.money.agenda import Agenda, Job
@@ -32,15 +32,19 @@ from posd.money.kinds import KINDS
 from posd.money.line import HostLine, LastExchange
 from posd.money.notices import Notices
 from posd.money.recovery import decide_open_intents, recover
+from posd.money.refusals import Refusal as Refusal
+from posd.money.refusals import refusal_of_original
 from posd.money.requests import Reference, Request, SwipedCard, request_of
 from posd.money.reversals import Reversals
 from posd.money.session import Session
+from posd.money.settlement import Settlement
+from posd.money.settlement_time import SettlementTime
 from posd.money.sign_in import SignIn
+from posd.money.totals import SettlementTotals, amount_of
 from posd.settings import Configuration, make_dialect
 from protocol import Key, PinBlock
 from protocol.keys import WorkingKeys
 from protocol.reversal import TERMINAL_FAULT
-from protocol.transactions import REFUND
 
 log = structlog.get_logger()
 
@@ -50,24 +54,6 @@ _REPORTED = {
     State.UNRESOLVED: Outcome.UNRESOLVED,
     State.NO_ANSWER: Outcome.NO_ANSWER,
 }
-
-
-class Refusal(StrEnum):
-    """Why a financial request may not start. Nothing was stored or sent."""
-
-    NOT_SIGNED_IN = "not_signed_in"
-    REVERSAL_PENDING = "reversal_pending"
-    RESTORED = "restored"
-    DISK_FULL = "disk_full"
-    BATCH_FULL = "batch_full"
-    BUSY = "busy"
-    KEYS_CHANGED = "keys_changed"  # a sign-in came between the PIN and the request
-    ORIGINAL_NOT_APPROVED = "original_not_approved"
-    ORIGINAL_LOCKED = "original_locked"
-    ORIGINAL_REFUNDED = "original_refunded"
-    MORE_THAN_LEFT = "more_than_left"  # a refund above what is left of its original
-    OTHER_CARD = "other_card"
-    CARD_ERASED = "card_erased"
 
 
 class Money:
@@ -98,6 +84,8 @@ class Money:
         self._notices = Notices(self._desk, lambda: self._agenda.add(self._repeat))
         self._financial = Financial(self._desk, self._reverse, self._notices)
         self._cases = Cases(self._desk)
+        self._settlement = Settlement(self._desk, self._sign_in)
+        self._settlement_time = SettlementTime(self._desk, lambda: self._agenda.busy)
 
     # -- what the dialogue may know ----------------------------------------------------------------
 
@@ -146,6 +134,8 @@ class Money:
             return Refusal.RESTORED
         if desk.ledger.transactions.in_states(State.OPEN, State.REVERSING):
             return Refusal.REVERSAL_PENDING
+        if desk.ledger.batches.unfinished() is not None:
+            return Refusal.SETTLEMENT_UNFINISHED
         if not self._session.signed_in:
             return Refusal.NOT_SIGNED_IN
         if desk.ledger.free_space() < desk.configuration.money.free_space_bytes:
@@ -153,6 +143,15 @@ class Money:
         if desk.ledger.transactions.unsettled_count() >= desk.configuration.money.batch_limit:
             return Refusal.BATCH_FULL
         return None
+
+    def settlement_totals(self) -> SettlementTotals:
+        """What the open batch comes to; while a settlement is unfinished, as it was frozen."""
+        return self._settlement.totals()
+
+    @property
+    def settlement_unfinished(self) -> SettlementRecord | None:
+        """The settlement that was begun and has not ended: settle() goes on with it."""
+        return self._desk.ledger.batches.unfinished()
 
     # -- what the dialogue may ask for -------------------------------------------------------------
 
@@ -230,7 +229,7 @@ class Money:
         self.request(
             Request(
                 KINDS[kind],
-                _approved_amount(record),
+                amount_of(record),
                 account,
                 card,
                 pin_block,
@@ -246,6 +245,25 @@ class Money:
             self._refuse(Refusal.BUSY)
             return
         self._agenda.add(lambda done: self._run(request, self._session.working, done))
+
+    def settle(self, operator: str) -> None:
+        """Settle the open batch, or go on where a settlement stopped.
+
+        Ends with SettlementEnded or RequestRefused; SettlementProgress comes on the way.
+        """
+        if self._agenda.busy:
+            self._refuse(Refusal.BUSY)
+        else:
+            self._agenda.add(lambda done: self._settle(operator, done))
+
+    def settle_by_time(self) -> None:
+        """The attempt that SettlementDue asks for; there is one for each day's time."""
+        self._settlement_time.tried()
+        self.settle(self._session.operator)
+
+    def close_batch_by_hand(self, administrator: str) -> bool:
+        """End an unfinished settlement without the host (audited). False: there is none, or it is at work."""
+        return not self._agenda.busy and self._settlement.close_by_hand(administrator)
 
     def retry_reversals(self) -> None:
         """Try what is pending now instead of after the back-off."""
@@ -269,6 +287,8 @@ class Money:
             self._agenda.add(self._reverse)
         if self._notices.pending():
             self._agenda.add(self._repeat)
+        self._settlement.power_up(self._agenda.add)
+        self._settlement_time.schedule()
 
     # -- what a supervisor decides ----------------------------------------------------------------
 
@@ -326,6 +346,7 @@ class Money:
         open_intents = self._desk.ledger.transactions.in_states(State.OPEN)
         assert len(open_intents) <= 1, "two open intents"
         assert not open_intents or self._line.busy, "an open intent without an exchange"
+        assert not open_intents or not self.settlement_unfinished, "an intent while it settles"
 
     # -- the order of business (M11) ---------------------------------------------------------------
 
@@ -337,8 +358,10 @@ class Money:
         A notice may bring the word that a sign-in is due: then there is one more before the request.
         """
 
+        desk = self._desk
+
         def ready() -> None:
-            refusal = self.refusal() or self._refusal_of(request)
+            refusal = self.refusal() or refusal_of_original(desk.ledger, request)
             if refusal is None and request.pin_block and keys_of_pin is not self._session.working:
                 refusal = Refusal.KEYS_CHANGED
             if refusal is not None:
@@ -355,27 +378,20 @@ class Money:
 
         self._sign_in_if_due(lambda: self._reverse(lambda: self._repeat(repeated)))
 
-    def _refusal_of(self, request: Request) -> Refusal | None:
-        """What the original has become in the meantime (money M8), and what is left of it (M15)."""
-        original = request.original
-        if original is None:
-            return None
-        transactions = self._desk.ledger.transactions
-        original = transactions.get(original.id)
-        if original.state is not State.APPROVED:
-            return Refusal.ORIGINAL_NOT_APPROVED
-        refunded = transactions.refunded(original.id)
-        locker = transactions.locked_by(original.id)
-        if request.row is REFUND:
-            if locker is not None and KINDS[locker.kind].locks:
-                return Refusal.ORIGINAL_LOCKED
-            left = _approved_amount(original) - refunded
-            return Refusal.MORE_THAN_LEFT if request.amount > left else None
-        if refunded:
-            return Refusal.ORIGINAL_REFUNDED
-        if locker is not None:
-            return Refusal.ORIGINAL_LOCKED
-        return None
+    def _settle(self, operator: str, done: Callable[[], None]) -> None:
+        """The same order: what is still in doubt is tried once more, and then keeps the batch open (M11)."""
+
+        def ready() -> None:
+            refusal = self._settlement.refusal()
+            if refusal is not None:
+                self._refuse(refusal)
+                done()
+            else:
+                self._settlement.run(operator, done)
+
+        self._sign_in_if_due(
+            lambda: self._reverse(lambda: self._repeat(lambda: self._sign_in_if_due(ready)))
+        )
 
     def _after_request(self, done: Callable[[], None]) -> None:
         """When the host asked for a sign-in, do it while nobody waits for it."""
@@ -419,7 +435,3 @@ class Money:
     def _refuse(self, refusal: Refusal) -> None:
         log.warning("request.refused", reason=refusal)
         self._desk.report(RequestRefused(refusal))
-
-
-def _approved_amount(record: TransactionRecord) -> int:
-    return record.amount if record.approved_amount is None else record.approved_amount

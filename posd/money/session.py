@@ -81,7 +81,9 @@ class Session:
             self._ledger.set_business_time(business_time)
         batch_number = str(answer.elements[60])[2:8]
         known = self._ledger.counters.batch_number
-        if batch_number != known:
+        if self._ledger.batches.unfinished() is not None:
+            self._ledger.batches.keep_batch_number(batch_number)
+        elif batch_number != known:
             if self._ledger.transactions.unsettled_count():
                 self._ledger.audit.add(
                     self._ledger.now(), "host", "batch_number_changed_with_open_batch",
