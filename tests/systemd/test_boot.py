@@ -1,0 +1,223 @@
+"""A whole machine: Debian boots, systemd starts the terminal, a clerk sells, and things go wrong.
+
+Not shown here: DevicePolicy=, DeviceAllow= and IPAddressDeny= of the unit, which a container does not
+enforce on every kernel; and serial ports, which are pseudo-terminals here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from posd.acquirer.cards import CARDS
+from tests.systemd.booted_machine import BootedMachine, Counter
+from tests.systemd.debian_root import machine_root, missing
+
+pytestmark = pytest.mark.skipif(
+    bool(missing()) and os.environ.get("POSD_CI") != "1", reason=missing() or "nothing is missing"
+)
+
+INSIDE = Path(__file__).parent / "inside"
+CONFIGURATION = """\
+[terminal]
+terminal_id = "T0000001"
+merchant_id = "M00000000000001"
+merchant_name = "测试商户"
+state_directory = "/var/lib/posd"
+[host]
+address = "127.0.0.1"
+port = 6000
+[devices.keypad]
+port = "/dev/posd/keypad"
+[devices.display]
+port = "/dev/posd/display"
+[devices.printer]
+port = "/dev/posd/printer"
+speed = 115200
+[devices.card_reader]
+port = "/dev/posd/card_reader"
+"""
+SUPERVISOR = "123456"
+MASTER = "0123456789ABCDEF8899AABBCCDDEEFF"
+COUNTER = """\
+[Service]
+Type=exec
+User=posd
+RuntimeDirectory=counter
+ExecStartPre=+/bin/install -d -o posd -g posd /dev/posd
+Environment=TERMINAL=T0000001 MERCHANT=M00000000000001 KEY=/srv/master.key PORT=6000
+ExecStart=/opt/posd/bin/python /srv/inside/counter.py /shared/counter /dev/posd $PORT $TERMINAL $MERCHANT $KEY
+[Install]
+WantedBy=multi-user.target
+"""
+QUICK = """\
+[Service]
+WatchdogSec=4
+"""
+
+
+def prepare(root: Path) -> None:
+    """What a technician does after `posd install`, and the counter that stands in for hardware."""
+    (root / "etc/posd/posd.toml").write_text(CONFIGURATION, "utf-8")
+    (root / "etc/posd/device.key").write_text("5A" * 32)
+    (root / "etc/posd/master.key").write_text(MASTER)
+    (root / "srv/master.key").write_text(MASTER)
+    (root / "etc/systemd/system/counter.service").write_text(COUNTER)
+    wanted = root / "etc/systemd/system/multi-user.target.wants/counter.service"
+    wanted.symlink_to("../counter.service")
+    quick = root / "etc/systemd/system/posd.service.d/quick.conf"
+    quick.parent.mkdir()
+    quick.write_text(QUICK)
+    for key in root.glob("etc/posd/*.key"):
+        key.chmod(0o600)
+    (root / "var/log/journal").mkdir(exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedMachine]:
+    directory = tmp_path_factory.mktemp("machine")
+    shared = directory / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    with machine_root(directory) as root:
+        prepare(root)
+        machine = BootedMachine(root, shared, [(INSIDE, "/srv/inside")])
+        try:
+            yield machine
+        finally:
+            machine.close()
+
+
+@pytest.fixture(scope="module")
+def counter(machine: BootedMachine) -> Iterator[Counter]:
+    counter = Counter(machine, machine.shared / "counter")
+    yield counter
+    counter.close()
+
+
+def is_ready(machine: BootedMachine, after: str = "") -> bool:
+    """Active, by a process other than that one."""
+    return (
+        machine.property_of("posd", "ActiveState") == "active"
+        and machine.property_of("posd", "MainPID") != after
+    )
+
+
+def sign_in(counter: Counter) -> None:
+    counter.ask("press confirm")
+    counter.expect("请刷卡或输入金额", "已签到")
+
+
+def begin_sale(counter: Counter, fen: int) -> None:
+    counter.expect("请刷卡或输入金额")
+    counter.ask(f"press {fen}")
+    counter.expect(f"{fen / 100:.2f}")
+    counter.ask("press confirm")
+    counter.expect("请刷卡")
+    counter.ask("swipe nopin")
+
+
+def take_slips(counter: Counter) -> str:
+    """Both copies; returns the voucher number on the first one."""
+    counter.expect("交易成功")
+    counter.expect("请撕纸")
+    vouchers = re.findall(r"(?<!原)凭证号\s+(\d{6})", "\n".join(counter.ask("paper")))
+    counter.ask("press confirm")
+    counter.expect("请刷卡或输入金额")
+    return str(vouchers[-1])
+
+
+def test_the_terminal_says_that_it_is_ready(machine: BootedMachine) -> None:
+    machine.wait("active terminal", lambda: is_ready(machine))
+    assert machine.property_of("posd", "Type") == "notify"
+    assert machine.property_of("posd", "StatusText") == "running"
+    assert '"event": "ready"' in machine.journal("--unit=posd")
+
+
+def test_its_key_files_are_roots_and_it_runs_as_its_own_user(machine: BootedMachine) -> None:
+    process = machine.property_of("posd", "MainPID")
+    assert machine.run("stat", "--format=%U", f"/proc/{process}").stdout.strip() == "posd"
+    for name in ("device.key", "master.key"):
+        found = machine.run("stat", "--format=%U %a", f"/etc/posd/{name}").stdout.strip()
+        assert found == "root 600"
+    assert machine.run("stat", "--format=%U %a", "/var/lib/posd").stdout.strip() == "posd 700"
+
+
+def test_a_sale_and_its_void_run_through_the_devices(
+    machine: BootedMachine, counter: Counter
+) -> None:
+    sign_in(counter)
+    begin_sale(counter, 12345)
+    voucher = take_slips(counter)
+    counter.ask("press confirm")
+    counter.expect("撤销")
+    counter.ask("press 1")
+    counter.expect("主管密码")
+    counter.ask(f"press {SUPERVISOR} confirm")
+    counter.expect("请输原凭证号")
+    counter.ask(f"press {voucher} confirm")
+    counter.expect(voucher, "123.45")
+    counter.ask("press confirm")
+    counter.expect("请刷卡")
+    counter.ask("swipe nopin")
+    take_slips(counter)
+    assert counter.ask("heard") == ["0800", "0200", "0200"]
+    paper = "\n".join(counter.ask("paper"))
+    for text in ("消费/SALE", "消费撤销/VOID", "RMB 123.45", "商户存根", "持卡人存根"):
+        assert text in paper
+
+
+def test_killed_in_the_middle_of_a_sale_it_starts_again_and_reverses(
+    machine: BootedMachine, counter: Counter
+) -> None:
+    counter.expect("请刷卡或输入金额")
+    process = machine.property_of("posd", "MainPID")
+    heard = counter.ask("heard")
+    begin_sale(counter, 68)  # the acquirer approves and does not answer
+    machine.wait("request", lambda: counter.ask("heard") == [*heard, "0200"])
+    machine.signal("posd", "KILL")
+    machine.wait("new process", lambda: is_ready(machine, process))
+    machine.wait("reversal", lambda: counter.ask("heard")[: len(heard) + 2][-1] == "0400")
+    counter.expect("已冲正")
+    assert machine.property_of("posd", "NRestarts") == "1"
+    counter.ask("press cancel")
+    counter.expect("请刷卡或输入金额")
+
+
+def test_a_loop_that_hangs_is_ended_by_the_watchdog(
+    machine: BootedMachine, counter: Counter
+) -> None:
+    process = machine.property_of("posd", "MainPID")
+    machine.signal("posd", "STOP")
+    machine.wait("new process", lambda: is_ready(machine, process), 30)
+    assert "Watchdog timeout" in machine.journal("--unit=posd")
+    counter.expect("请刷卡或输入金额")
+
+
+def test_the_journal_tells_the_story_and_holds_no_card_number(machine: BootedMachine) -> None:
+    everything = machine.run(
+        "journalctl", "--quiet", "--no-pager", "--all", "--output=export"
+    ).stdout
+    for text in ("Watchdog timeout", "status=9/KILL", '"event": "ready"', "device_found"):
+        assert text in everything
+    for card in CARDS:
+        assert card.pan.reveal() not in everything
+    assert "=4912" not in everything  # nor a track
+    assert MASTER.lower() not in everything.lower()
+
+
+def test_it_stops_cleanly_with_the_machine(machine: BootedMachine) -> None:
+    """The last of all."""
+    code, seconds = machine.power_off()
+    assert code == 0
+    assert seconds < 30
+    journal = machine.journal_on_disk()
+    assert '"event": "ended", "exit_code": 0' in journal
+    assert "Deactivated successfully" in journal
+    console = machine.console.decode("utf-8", "replace")
+    assert "Stopped" in console
+    assert "FAILED" not in console
