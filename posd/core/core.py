@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from posd.core.ending import Ending
 from posd.core.events import (
     Event,
     HostConnected,
@@ -21,6 +22,7 @@ from posd.keys import Keys
 from posd.ledger.errors import LedgerDamaged, LedgerError
 from posd.ledger.ledger import Ledger
 from posd.money.money import Money
+from posd.order_keeping import OrderKeeping
 from posd.settings import Configuration
 from posd.terminal.dialogue import Dialogue
 
@@ -55,6 +57,13 @@ class Core:
         self.ledger = ledger
         self.money = Money(configuration, ledger, ports, self.timers, self._queue.append)
         self.dialogue = Dialogue(configuration, self.money, ledger, ports, self.timers)
+        self.orders = OrderKeeping(
+            configuration,
+            ledger,
+            self.timers,
+            busy_with=lambda: self.dialogue.form.order,
+            report_waits=self.dialogue.slip_is_due,
+        )
 
     def start(self) -> None:
         """Recover what the ledger holds open, then take the first event."""
@@ -72,12 +81,17 @@ class Core:
             return
         self._working = True
         try:
-            while self._queue and self.halted is None:
+            while self._queue and self.halted is None and self.ending is None:
                 event = self._queue.popleft()
                 self._step(event)
                 self.observe(event)
         finally:
             self._working = False
+
+    @property
+    def ending(self) -> Ending | None:
+        """Not None: somebody at the terminal ended this life of it; no event is taken any more."""
+        return self.dialogue.ending
 
     @property
     def idle(self) -> bool:
@@ -88,6 +102,7 @@ class Core:
         """What the ledger needs now and then; to be called while idle, between two events."""
         try:
             self.ledger.look_after()
+            self.orders.prune()
         except LedgerError as error:
             self._halt(error)
 
@@ -103,6 +118,11 @@ class Core:
         except LedgerError as error:
             self._halt(error)
         return self.halted is None
+
+    def ledger_failed(self, error: LedgerError) -> None:
+        """Somebody else met this error of the ledger: it halts the core as its own would."""
+        if self.halted is None:
+            self._halt(error)
 
     def suspect_ledger(self, reason: str) -> None:
         """Somebody found that the ledger may not be whole: the next start checks all of it."""
@@ -130,6 +150,7 @@ class Core:
                 self.timers.fired(event.serial)
             case PoweredUp():
                 self.money.power_up()
+                self.orders.power_up()
                 self.dialogue.handle(event)
             case _:
                 self.dialogue.handle(event)

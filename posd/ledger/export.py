@@ -19,7 +19,13 @@ from posd.ledger.pack import unpack
 TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "batches": ("id", "opened_at", "closed_at"),
     "orders": (
-        "id", "batch", "number", "amount", "state", "created_at", "closed_at", "closed_by", "reason",
+        "id", "batch", "number", "amount", "paid", "means", "state", "operator", "created_at", "held_at",
+        "label", "aged_minutes", "closed_at", "closed_by", "reason",
+    ),
+    "order_steps": ("id", "order_id", "at", "what", "operator", "supervisor", "reason", "amount"),
+    "order_applications": (
+        "id", "order_id", "what", "amount", "reason", "operator", "at", "verdict", "supervisor",
+        "decided_at", "refusal",
     ),
     "transactions": (
         "id", "kind", "state", "batch", "batch_number", "stan", "amount", "approved_amount", "operator",
@@ -30,11 +36,12 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "steps": ("id", "transaction_id", "at", "what", "details"),
     "audit": ("id", "at", "who", "what", "details"),
+    "outbox": ("number", "at", "name", "body"),
 }  # fmt: skip
 """Table and columns, in the order in which they are written."""
 
-_TIMES: Final = frozenset({"at", "opened_at", "closed_at", "created_at", "ended_at"})
-_PACKED: Final = frozenset({"details", "request", "answer"})
+_TIMES: Final = frozenset({"at", "opened_at", "closed_at", "created_at", "ended_at", "held_at", "decided_at"})
+_PACKED: Final = frozenset({"details", "request", "answer", "body"})
 _EPOCH: Final = datetime(1970, 1, 1)
 
 
@@ -64,7 +71,7 @@ def to_csv(connection: sqlite3.Connection, table: str) -> Iterator[str]:
 
 def _rows(connection: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]:
     columns = TABLES[table]
-    statement = f"SELECT {', '.join(columns)} FROM {table} ORDER BY id"  # noqa: S608 - names of ours
+    statement = f"SELECT {', '.join(columns)} FROM {table} ORDER BY 1"  # noqa: S608 - names of ours
     for row in connection.execute(statement):
         yield {name: _plain(name, value) for name, value in zip(columns, tuple(row), strict=True)}
 

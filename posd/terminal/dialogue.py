@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from devices import columns as grid
+from posd.core.ending import Ending
 from posd.core.events import (
     CardSwiped,
     CardUnreadable,
@@ -81,6 +82,7 @@ class Dialogue:
         self.printer_trouble = ""
         self.perhaps_on_paper = {job.id for job in ledger.print_jobs.waiting()}
         self.missed: list[int] = []
+        self.ending: Ending | None = None  # how a clerk ended this life of the terminal
         self.stale = 0  # results of printing that nobody waits for
         self.cut: tuple[str, ...] = ()  # what of the last screen did not fit; empty, or a mistake
         self._timers = timers
@@ -181,6 +183,10 @@ class Dialogue:
         self._offset = min(self._offset, laid_out.last_offset)
         self.cut = laid_out.cut
         self.ports.display.show(laid_out.picture)
+
+    def slip_is_due(self) -> None:
+        """A rule put a slip into the print queue: idle prints it, else it is offered later."""
+        self._dispatch("slip_due", None)
 
     def fault(self, code: str) -> None:
         """Something escaped: 系统错误 with its code, then idle. What money is doing goes on."""

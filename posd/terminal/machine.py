@@ -46,7 +46,7 @@ EVENTS: Final = frozenset(
         # time
         *("timeout", "tick"),
         # the printer
-        *("printed", "print_failed", "printer_ready"),
+        *("printed", "print_failed", "printer_ready", "slip_due"),
         # the money core
         *("progress", "refused", "signed_in", "signed_off", "sign_in_failed"),
         *(outcome.value for outcome in Outcome),

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Final
 from devices import columns as grid
 from posd.core.events import TransactionEnded
 from posd.terminal.cases import waits_for_a_person
-from posd.terminal.exchange import BLOCKED, UNDECIDED, keep_transaction
+from posd.terminal.exchange import (
+    BLOCKED,
+    SLIPS,
+    UNDECIDED,
+    is_closed,
+    keep_closed,
+    keep_transaction,
+)
 from posd.terminal.fields import add_amount_digit, say_unreadable, take_card
+from posd.terminal.flows.lock import LOCKED, is_locked
 from posd.terminal.flows.restored import is_restored
-from posd.terminal.flows.sign_in import start_sign_in
+from posd.terminal.flows.sign_in import SIGN_IN
 from posd.terminal.machine import STAY, Flow, Row, Step
 from posd.terminal.screens import Screen
 
@@ -20,15 +28,6 @@ if TYPE_CHECKING:
 NOTICE_SECONDS: Final = 5.0
 LAST: Final = "last.shown"
 _STATUS_COLUMNS: Final = 16
-
-
-def is_closed(dialogue: Dialogue, _event: object) -> bool:
-    """May nothing financial be begun now?"""
-    return dialogue.refusal is not None
-
-
-def keep_closed(dialogue: Dialogue, _event: object) -> None:
-    dialogue.form.refusal = dialogue.refusal or ""
 
 
 def is_signed_off(dialogue: Dialogue, _event: object) -> bool:
@@ -68,14 +67,23 @@ def show_missed(dialogue: Dialogue, _event: object) -> None:
     dialogue.form.transaction, *dialogue.missed = missed
 
 
-def look_for_missed(dialogue: Dialogue) -> None:
-    """At once, or when the answer that still stands on idle has gone."""
-    if not dialogue.notice and something_was_missed(dialogue, None):
+def look_around(dialogue: Dialogue) -> None:
+    """A lock at once, whatever led here; what was missed when the answer on idle has gone."""
+    if is_locked(dialogue, None) or (not dialogue.notice and something_was_missed(dialogue, None)):
         dialogue.next()
 
 
 def some_slip_is_kept(dialogue: Dialogue, _event: object) -> bool:
     return dialogue.ledger.print_jobs.waiting_count() > 0
+
+
+def can_print(dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.printer_ready
+
+
+def take_due_slip(dialogue: Dialogue, _event: object) -> None:
+    """The newest in the queue: those before it are kept for another reason."""
+    dialogue.form.jobs = dialogue.ledger.print_jobs.waiting()[-1:]
 
 
 def notice_seconds(dialogue: Dialogue) -> float:
@@ -138,8 +146,9 @@ def _columns(dialogue: Dialogue) -> int:
 
 FLOW = Flow(
     "idle",
-    (Step("ready", screen, notice_seconds, opens=look_for_missed, help="idle"),),
+    (Step("ready", screen, notice_seconds, opens=look_around, help="idle"),),
     (
+        Row("ready", "power_up", is_locked, LOCKED),
         Row("ready", "power_up", is_restored, "restored.told"),
         Row("ready", "power_up", is_unseen, LAST, show_unseen),
         Row("ready", "digit", is_closed, BLOCKED, keep_closed),
@@ -147,16 +156,18 @@ FLOW = Flow(
         Row("ready", "card", is_closed, BLOCKED, keep_closed),
         Row("ready", "card", None, "sale.amount", take_card),
         Row("ready", "card_unreadable", None, STAY, say_unreadable),
-        Row("ready", "confirm", is_signed_off, "sign_in.waiting", start_sign_in),
+        Row("ready", "confirm", is_signed_off, SIGN_IN),
         Row("ready", "confirm", None, "menu.main"),
         Row("ready", "up", None, "menu.main"),
         Row("ready", "down", None, "menu.main"),
         Row("ready", "cancel", None, STAY),
         Row("ready", "clear", None, STAY),
+        Row("ready", "next", is_locked, LOCKED),
         Row("ready", "next", something_was_missed, LAST, show_missed),
         Row("ready", "timeout", something_was_missed, LAST, show_missed),
         Row("ready", "timeout", None, STAY),
         Row("ready", "printer_ready", some_slip_is_kept, "kept.offer"),
+        Row("ready", "slip_due", can_print, SLIPS, take_due_slip),
         # what ends while nobody is at the terminal is shown, and its slip is offered
         Row("ready", "approved", None, LAST, keep_transaction),
         Row("ready", "declined", None, LAST, keep_transaction),
