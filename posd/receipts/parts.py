@@ -10,6 +10,7 @@ from posd.settings import Configuration
 
 DUPLICATED: Final = Text("重打印凭证/DUPLICATED", "centre", bold=True)
 TEST_MARK: Final = Text("测试 无效 TEST VOID", "centre", bold=True)
+TRAINING_MARK: Final = Text("培训 无效 TRAINING", "centre", large=True)
 
 
 def as_duplicate(slip: Slip) -> Slip:
@@ -40,6 +41,17 @@ def hotline(configuration: Configuration) -> list[Row]:
 
 def finished(rows: list[Row], configuration: Configuration) -> Slip:
     """With the test marks at top and bottom, and the cut."""
-    if configuration.terminal.test_host:
+    if configuration.is_training:
+        rows = [TRAINING_MARK, *rows, TRAINING_MARK]
+    elif configuration.terminal.test_host:
         rows = [TEST_MARK, *rows, TEST_MARK]
     return Slip((*rows, Cut()))
+
+
+def as_training(slip: Slip) -> Slip:
+    """The same slip with 培训 无效 at top and bottom, whoever made it; once."""
+    if slip.rows[:1] == (TRAINING_MARK,):
+        return slip
+    body = tuple(row for row in slip.rows if row != TEST_MARK)
+    cut = body[-1:] if isinstance(body[-1], Cut) else ()
+    return Slip((TRAINING_MARK, *body[: len(body) - len(cut)], TRAINING_MARK, *cut))

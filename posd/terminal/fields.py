@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from posd.core.events import CardSwiped, CardUnreadable, KeyPressed, PasswordChecked
+from posd.core.ports import PasswordVerifier
+from posd.ledger.operators import SUPERVISOR
 from posd.money.requests import SwipedCard
 from posd.terminal.machine import STAY, Action, Guard, Part, Row, Step, pin_seconds
 from posd.terminal.screens import Screen
@@ -18,43 +22,113 @@ from posd.texts import amount_text
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
 
-SUPERVISOR: Final = "00"
 AMOUNT_DIGITS: Final = 10  # 99999999.99: what fits beside a word on 16 columns
-VOUCHER_DIGITS: Final = 6  # element 11
+_LEAP_YEAR: Final = 2000
 
 Title = Callable[["Dialogue"], str]
 
 
-# --- digits ---------------------------------------------------------------------------------------
+# --- numbers, codes and dates -----------------------------------------------------------------------
 
 
-def voucher_rows(step: str) -> tuple[Row, ...]:
-    """Digits of a voucher number into form.number; 清除 takes the last one."""
+class TextField(NamedTuple):
+    """An attribute of the form that is typed: how many characters at most; are there letters in it?"""
+
+    attribute: str
+    length: int
+    letters: bool = False
+
+
+VOUCHER: Final = TextField("number", 6)  # element 11
+REFERENCE: Final = TextField("reference", 12, letters=True)  # element 37
+AUTHORISATION: Final = TextField("authorisation", 6, letters=True)  # element 38
+DATE: Final = TextField("date", 4)  # MMDD
+
+LETTERS: Final = ("0", "1QZ", "2ABC", "3DEF", "4GHI", "5JKL", "6MNO", "7PRS", "8TUV", "9WXY")
+"""What stands on each key, as on the keypads of the trade: ▼ and ▲ step through it."""
+
+
+def text_rows(step: str, field: TextField) -> tuple[Row, ...]:
+    """Digits into the field; 清除 takes the last character; ▲▼ change it into the key's letters."""
+    rows = (
+        Row(step, "digit", partial(is_full, field), STAY, partial(say_is_full, field)),
+        Row(step, "digit", None, STAY, partial(add_digit, field)),
+        Row(step, "clear", partial(has_something, field), STAY, partial(erase_last, field)),
+    )
+    if not field.letters:
+        return rows
     return (
-        Row(step, "digit", voucher_is_full, STAY, say_voucher_is_full),
-        Row(step, "digit", None, STAY, add_voucher_digit),
-        Row(step, "clear", some_voucher_digits, STAY, erase_voucher_digit),
+        *rows,
+        Row(step, "up", None, STAY, partial(change_last, field, -1)),
+        Row(step, "down", None, STAY, partial(change_last, field, +1)),
     )
 
 
-def voucher_is_full(dialogue: Dialogue, _event: KeyPressed) -> bool:
-    return len(dialogue.form.number) >= VOUCHER_DIGITS
+def voucher_rows(step: str) -> tuple[Row, ...]:
+    """Digits of a voucher number into form.number."""
+    return text_rows(step, VOUCHER)
 
 
-def say_voucher_is_full(dialogue: Dialogue, _event: KeyPressed) -> None:
-    dialogue.say("say.voucher_too_long")
+def typed(field: TextField, dialogue: Dialogue) -> str:
+    """What stands in the field."""
+    return str(getattr(dialogue.form, field.attribute))
 
 
-def add_voucher_digit(dialogue: Dialogue, event: KeyPressed) -> None:
-    dialogue.form.number += event.key.value
+def is_full(field: TextField, dialogue: Dialogue, _event: KeyPressed) -> bool:
+    return len(typed(field, dialogue)) >= field.length
 
 
-def some_voucher_digits(dialogue: Dialogue, _event: KeyPressed) -> bool:
-    return dialogue.form.number != ""
+def is_incomplete(field: TextField, dialogue: Dialogue, event: KeyPressed) -> bool:
+    return not is_full(field, dialogue, event)
 
 
-def erase_voucher_digit(dialogue: Dialogue, _event: KeyPressed) -> None:
-    dialogue.form.number = dialogue.form.number[:-1]
+def say_is_full(field: TextField, dialogue: Dialogue, _event: KeyPressed) -> None:
+    dialogue.say("say.too_long", count=field.length)
+
+
+def say_is_incomplete(field: TextField, dialogue: Dialogue, _event: KeyPressed) -> None:
+    dialogue.say("say.too_short", count=field.length)
+
+
+def add_digit(field: TextField, dialogue: Dialogue, event: KeyPressed) -> None:
+    setattr(dialogue.form, field.attribute, typed(field, dialogue) + event.key.value)
+
+
+def has_something(field: TextField, dialogue: Dialogue, _event: object) -> bool:
+    return typed(field, dialogue) != ""
+
+
+def is_empty(field: TextField, dialogue: Dialogue, _event: object) -> bool:
+    return typed(field, dialogue) == ""
+
+
+def erase_last(field: TextField, dialogue: Dialogue, _event: KeyPressed) -> None:
+    setattr(dialogue.form, field.attribute, typed(field, dialogue)[:-1])
+
+
+def change_last(field: TextField, steps: int, dialogue: Dialogue, _event: KeyPressed) -> None:
+    """The last character becomes the next, or the one before, of those on its key."""
+    text = typed(field, dialogue)
+    if text:
+        key = next(key for key in LETTERS if text[-1] in key)
+        following = key[(key.index(text[-1]) + steps) % len(key)]
+        setattr(dialogue.form, field.attribute, text[:-1] + following)
+
+
+def is_no_date(dialogue: Dialogue, _event: object) -> bool:
+    """Is the typed MMDD no day of any year?"""
+    try:
+        datetime.strptime(f"{_LEAP_YEAR}{dialogue.form.date}", "%Y%m%d")
+    except ValueError:
+        return True
+    return len(dialogue.form.date) != DATE.length
+
+
+def say_is_no_date(dialogue: Dialogue, _event: object) -> None:
+    dialogue.say("say.no_date")
+
+
+# --- amounts --------------------------------------------------------------------------------------
 
 
 def amount_rows(step: str) -> tuple[Row, ...]:
@@ -89,30 +163,47 @@ def erase_amount_digit(dialogue: Dialogue, _event: KeyPressed) -> None:
 # --- passwords ------------------------------------------------------------------------------------
 
 
+def role_of(number: Callable[[Dialogue], str]) -> Callable[[Dialogue], str]:
+    """The role of whoever's password is asked; of nobody it is a cashier's."""
+
+    def role(dialogue: Dialogue) -> str:
+        operator = dialogue.ledger.operators.get(number(dialogue))
+        return "cashier" if operator is None else operator.role
+
+    return role
+
+
 def password(
-    role: str,
+    role: str | Callable[[Dialogue], str],
     number: Callable[[Dialogue], str],
     right: Action | None,
     then: str,
     *,
     step: str = "password",
     locked: str = "locked",
+    title: str = "",
 ) -> Part:
     """A password prompt and its lock-out: `then` with the right one, counted when it is wrong.
 
-    number says whose password it is. While the role is locked the prompt is not opened.
+    number says whose password it is; of an operator who does not exist every password is wrong. role
+    is what is locked, for all who have it. While it is locked the prompt is not opened. title is the
+    name of a text, by default the role's.
     """
+
+    def role_now(dialogue: Dialogue) -> str:
+        return role if isinstance(role, str) else role(dialogue)
 
     def screen(dialogue: Dialogue) -> Screen:
         stars = "*" * dialogue.form.secret_length
         return Screen(
-            dialogue.text(f"title.password_{role}"),
+            dialogue.text(title or f"title.password_{role_now(dialogue)}"),
             (dialogue.text("line.password"), stars),
             dialogue.text("hint.confirm_cancel"),
         )
 
     def locked_screen(dialogue: Dialogue) -> Screen:
-        minutes, seconds = divmod(math.ceil(dialogue.ledger.operators.lock(role)), 60)
+        left = dialogue.ledger.operators.lock(role_now(dialogue))
+        minutes, seconds = divmod(math.ceil(left), 60)
         return Screen(
             dialogue.text("title.locked"),
             (
@@ -127,27 +218,28 @@ def password(
             dialogue.next()
         else:
             dialogue.form.secret_length = 0
-            dialogue.prompts.ask_password(dialogue.ledger.operators.verifier(number(dialogue)))
+            dialogue.prompts.ask_password(_verifier(dialogue, number(dialogue)))
 
     def is_locked(dialogue: Dialogue, _event: object) -> bool:
-        return dialogue.ledger.operators.lock(role) > 0
+        return dialogue.ledger.operators.lock(role_now(dialogue)) > 0
 
     def lock_is_over(dialogue: Dialogue, event: object) -> bool:
         return not is_locked(dialogue, event)
 
     def count_wrong(dialogue: Dialogue, _event: PasswordChecked) -> None:
-        ledger = dialogue.ledger
+        ledger, whose = dialogue.ledger, role_now(dialogue)
         with ledger.commit("wrong_password"):
-            is_locked_now = ledger.operators.failed(role)
+            is_locked_now = ledger.operators.failed(whose)
             what = "role_locked" if is_locked_now else "wrong_password"
-            ledger.audit.add(ledger.now(), dialogue.money.operator, what, {"role": role})
+            details = {"role": whose, "of": number(dialogue)}
+            ledger.audit.add(ledger.now(), dialogue.money.operator, what, details)
         if not is_locked_now:
             dialogue.say("say.password_wrong")
         open_prompt(dialogue)
 
     def accept(dialogue: Dialogue, event: PasswordChecked) -> None:
         with dialogue.ledger.commit("right_password"):
-            dialogue.ledger.operators.succeeded(role)
+            dialogue.ledger.operators.succeeded(role_now(dialogue))
         if right is not None:
             right(dialogue, event)
 
@@ -164,6 +256,14 @@ def password(
             Row(locked, "tick", lock_is_over, step),
         ),
     )
+
+
+def _verifier(dialogue: Dialogue, number: str) -> PasswordVerifier:
+    try:
+        return dialogue.ledger.operators.verifier(number)
+    except KeyError:
+        random_bytes = dialogue.ports.random_bytes
+        return PasswordVerifier(random_bytes(16), random_bytes(32))  # matches nothing
 
 
 def supervisor_password(
@@ -185,6 +285,47 @@ def supervisor_password(
 # --- card and PIN ---------------------------------------------------------------------------------
 
 
+def card_step(title: Title, *rows: Row) -> Part:
+    """请刷卡. `rows` say what becomes of a card, the last of them without a guard."""
+
+    def card_screen(dialogue: Dialogue) -> Screen:
+        wants = ["line.swipe_card"]
+        if "card_reader" in dialogue.devices_missing:
+            wants = ["line.no_card_reader", "line.check_card_reader"]
+        body = tuple(dialogue.text(name) for name in wants)
+        return Screen(title(dialogue), body, dialogue.text("hint.cancel"))
+
+    return Part(
+        (Step("card", card_screen, help="card"),),
+        (
+            *rows,
+            Row("card", "card_unreadable", None, STAY, say_unreadable),
+            Row("card", "digit", None, STAY, say_swipe_card),
+            Row("card", "confirm", None, STAY, say_swipe_card),
+        ),
+    )
+
+
+def pin_step(title: Title, send: Action, then: str) -> Part:
+    """The PIN, then `send` in the step `then`."""
+
+    def pin_screen(dialogue: Dialogue) -> Screen:
+        empty = dialogue.configuration.terminal.pin_may_be_empty
+        return Screen(
+            title(dialogue),
+            (dialogue.text("line.pin"), "*" * dialogue.form.secret_length),
+            dialogue.text("hint.pin_or_none" if empty else "hint.pin"),
+        )
+
+    return Part(
+        (Step("pin", pin_screen, pin_seconds, opens=open_pin_prompt, help="pin"),),
+        (
+            Row("pin", "typed", None, STAY),
+            Row("pin", "pin", None, then, send),
+        ),
+    )
+
+
 def card_and_pin(
     title: Title,
     send: Action,
@@ -199,41 +340,18 @@ def card_and_pin(
     the step is entered with the follow-up "card".
     """
 
-    def card_screen(dialogue: Dialogue) -> Screen:
-        wants = ["line.swipe_card"]
-        if "card_reader" in dialogue.devices_missing:
-            wants = ["line.no_card_reader", "line.check_card_reader"]
-        body = tuple(dialogue.text(name) for name in wants)
-        return Screen(title(dialogue), body, dialogue.text("hint.cancel"))
-
-    def pin_screen(dialogue: Dialogue) -> Screen:
-        empty = dialogue.configuration.terminal.pin_may_be_empty
-        return Screen(
-            title(dialogue),
-            (dialogue.text("line.pin"), "*" * dialogue.form.secret_length),
-            dialogue.text("hint.pin_or_none" if empty else "hint.pin"),
-        )
-
     def take_and_send(dialogue: Dialogue, event: CardSwiped) -> None:
         take_card(dialogue, event)
         send(dialogue, event)
 
-    return Part(
-        (
-            Step("card", card_screen, help="card"),
-            Step("pin", pin_screen, pin_seconds, opens=open_pin_prompt, help="pin"),
-        ),
-        (
-            *before,
-            Row("card", "card", pin_wanted(pin_setting), "pin", take_card),
-            Row("card", "card", None, then, take_and_send),
-            Row("card", "card_unreadable", None, STAY, say_unreadable),
-            Row("card", "digit", None, STAY, say_swipe_card),
-            Row("card", "confirm", None, STAY, say_swipe_card),
-            Row("pin", "typed", None, STAY),
-            Row("pin", "pin", None, then, send),
-        ),
+    card = card_step(
+        title,
+        *before,
+        Row("card", "card", pin_wanted(pin_setting), "pin", take_card),
+        Row("card", "card", None, then, take_and_send),
     )
+    pin = pin_step(title, send, then)
+    return Part((*card.steps, *pin.steps), (*card.rows, *pin.rows))
 
 
 def pin_wanted(setting: Callable[[Dialogue], bool]) -> Guard:

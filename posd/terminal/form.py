@@ -18,8 +18,14 @@ class Form:
 
     amount: int = 0
     number: str = ""  # digits of a voucher number, as typed
+    reference: str = ""  # an original's reference number (37), as typed
+    authorisation: str = ""  # an original's authorisation code (38), as typed
+    date: str = ""  # an original's date, MMDD, as typed
+    operator: str = ""  # digits of an operator's number, as typed
     card: SwipedCard | None = None
     secret_length: int = 0
+    pressed: tuple[str, ...] = ()  # keys that were tested, the last one last
+    repeating: bool = False  # a new password is being typed for the second time
     selected: int = 0  # the row chosen in a list
     reason: str = ""  # why an order is cancelled or a sale voided, a key of its list
     supervisor: str = ""  # whose password was right, 2 digits

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from posd.money.money import Refusal
 from posd.terminal.choices import is_digit
 from posd.terminal.exchange import keep_transaction, refusal_text
-from posd.terminal.flows.sign_in import start_sign_in
+from posd.terminal.flows.sign_in import SIGN_IN
 from posd.terminal.machine import IDLE, STAY, Flow, Row, Step
 from posd.terminal.screens import Screen
 from posd.texts.errors import ErrorCode
@@ -82,7 +82,7 @@ FLOW = Flow(
     "blocked",
     (Step("shown", screen, returns=False, ticks=True, help="blocked"),),
     (
-        Row("shown", "confirm", waits_for_sign_in, "sign_in.waiting", start_sign_in),
+        Row("shown", "confirm", waits_for_sign_in, SIGN_IN),
         Row("shown", "confirm", waits_for_reversal, STAY, retry_now),
         Row("shown", "confirm", waits_for_supervisor, "restored.told"),
         Row("shown", "confirm", None, IDLE),

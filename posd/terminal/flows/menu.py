@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from posd import VERSION
 from posd.terminal.choices import Item, choice
-from posd.terminal.flows.sign_in import start_sign_in, start_sign_off
+from posd.terminal.flows.lock import LOCKED, lock
+from posd.terminal.flows.sign_in import SIGN_IN, start_sign_off
 from posd.terminal.machine import Part, Step, assemble, result_seconds
 from posd.terminal.screens import Screen
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 MENUS: Final[dict[str, tuple[Item, ...]]] = {
     "main": (
         Item("1", "menu.void", "void.password"),
+        Item("2", "menu.refund", "refund.password", business=True),
         Item("6", "menu.print", "print"),
         Item("8", "menu.query", "query"),
         Item("9", "menu.manage", "manage"),
@@ -23,9 +25,14 @@ MENUS: Final[dict[str, tuple[Item, ...]]] = {
     "query": (Item("5", "menu.in_doubt", "in_doubt.list"),),
     "print": (Item("7", "menu.kept_slips", "kept.offer"),),
     "manage": (
-        Item("1", "menu.sign_in", "sign_in.waiting", start_sign_in),
+        Item("1", "menu.sign_in", SIGN_IN),
         Item("2", "menu.sign_off", "sign_in.leaving", start_sign_off),
+        Item("3", "menu.operators", "operators.password"),
+        Item("4", "menu.password_change", "password_change.number"),
+        Item("5", "menu.lock", LOCKED, lock),
+        Item("7", "menu.device_check", "device_check.what"),
         Item("8", "menu.version", "version"),
+        Item("9", "menu.shutdown", "shutdown.password"),
     ),
 }
 """Every menu by the name of its step, its first item at the top."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from posd.money.money import Refusal
 from posd.terminal.cases import choose_next, choose_previous, list_screen
 from posd.terminal.fields import supervisor_password
-from posd.terminal.flows.sign_in import start_sign_in
+from posd.terminal.flows.sign_in import SIGN_IN
 from posd.terminal.machine import STAY, Part, Row, Step, assemble
 from posd.terminal.screens import Screen
 
@@ -38,9 +38,8 @@ def shown_list(dialogue: Dialogue) -> Screen:
     return list_screen(dialogue, "hint.confirm_restored")
 
 
-def confirm(dialogue: Dialogue, event: object) -> None:
+def confirm(dialogue: Dialogue, _event: object) -> None:
     dialogue.money.confirm_restored(dialogue.form.supervisor)
-    start_sign_in(dialogue, event)
 
 
 FLOW = assemble(
@@ -58,5 +57,5 @@ FLOW = assemble(
             Row("list", "tick", None, STAY),
         ),
     ),
-    supervisor_password("sign_in.waiting", confirm),
+    supervisor_password(SIGN_IN, confirm),
 )

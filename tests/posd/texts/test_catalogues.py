@@ -10,7 +10,7 @@ import pytest
 
 import posd
 from devices import columns as grid
-from posd.core.events import Phase
+from posd.core.events import Key, Phase
 from posd.ledger.records import State
 from posd.money.kinds import KINDS
 from posd.money.money import Refusal
@@ -42,6 +42,8 @@ LONGEST = {
     "word": "send",
     "words": "机构确认已扣款",
     "age": "99mo",
+    "key": "CLEAR",
+    "of": "15",
 }
 """Each placeholder with the longest value that it is ever filled with."""
 
@@ -50,10 +52,19 @@ FEW_VALUES = {
     "name": "(not_sent|reversed|unresolved|no_answer)",
     "menu": f"({'|'.join(MENUS)})",
     "role": "(supervisor|cashier)",
+    "role_now(dialogue)": "(supervisor|cashier|administrator)",
+    "each.role": "(supervisor|cashier|administrator)",
+    "last": f"({'|'.join(Key)})",
+    "ending": "(restart|shut_down)",
+    "which": "(new|again)",
+    "event.problem": "(differs|factory|failed)",
+    "what": "(operator_added|operator_password_reset)",
+    "trouble": "(failed|paper_out|cover_open|cutter_error|overheated|offline|absent|timeout)",
     "digit": f"[{''.join(REASONS)}]",
     "reason": f"({'|'.join((*Refusal, 'no_printer'))})",
     "known": f"({'|'.join(REVERSAL_REASONS)})",
     "step.what": f"({'|'.join(STEPS)})",
+    "wanted.code.attribute": "(reference|authorisation)",
     "unit": "(minute|hour|day|month)",
     "case.word": "(reversing|pending|unresolved|closed)",
     "record.kind": f"({'|'.join(KINDS)})",
