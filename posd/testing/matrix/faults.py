@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from posd.acquirer.outcomes import Fault as HostFault
 from posd.acquirer.outcomes import Outcome
-from posd.testing.matrix.wire import Fault
+from posd.testing.matrix.wire import CLEAN, Fault
 
 _AFTER_TIME_OUT = 61.0  # s; an answer is awaited for 60
 _AFTER_REVERSAL = 150.0  # s; by then a reversal has had its answer, or its time-out too
@@ -78,6 +78,16 @@ TO_A_SIGN_IN = (
     _host("wrong-keys"),
     _code("97"),
 )
+TO_A_SETTLEMENT = (
+    *CONNECTION,
+    *WAY_THERE,
+    *(
+        fault
+        for fault in WAY_BACK
+        if not set(fault.name.split("-")) & {"mac", "amount", "reference"}
+    ),
+    *map(_code, ("30", "77", "94", "96", "98", "99", "A0", "ZZ")),
+)
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,23 @@ def of_reversals(doubt: Fault) -> Iterator[Plan]:
 def of_sign_ins() -> Iterator[Plan]:
     for fault in TO_A_SIGN_IN:
         yield Plan(f"sign-in: {fault.name}", (fault,))
+
+
+def of_settlements(messages: int) -> Iterator[Plan]:
+    """Every fault of each of its messages, and of the same one again; changes on its way."""
+    for place in range(messages):
+        before = (CLEAN,) * place
+        for fault in TO_A_SETTLEMENT:
+            yield Plan(f"message {place + 1}: {fault.name}", (*before, fault))
+        yield Plan(f"message {place + 1}: lost four times", (*before, *[LOST] * 4))
+        yield Plan(
+            f"message {place + 1}: refused, then no answer", (*before, CONNECTION[0], NO_ANSWER)
+        )
+        doubt = (*before, NO_ANSWER)
+        for what in ("new_keys", "next_day"):
+            yield Plan(f"message {place + 1}: no answer; {what}", doubt, ((30.0, what),))
+        batch = ((30.0, "new_batch"), (200.0, "sign_in"))
+        yield Plan(f"message {place + 1}: lost; another batch", (*before, *[LOST] * 3), batch)
 
 
 def of_cuts(length: int, before: Sequence[Fault] = (), *, both: bool = True) -> Iterator[Plan]:

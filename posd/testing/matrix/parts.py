@@ -14,6 +14,8 @@ from protocol.transactions import Doubt
 
 _ALL: Final = tuple(businesses.ALL.values())
 _OFF_THE_KEYS: Final = tuple(each for each in _ALL if not each.dialogue)
+_SHORT_OF_SETTLEMENT: Final = {"settlement": 2, "settlement, not balanced": 3}
+"""How many of its messages are disturbed in the short form."""
 _IN_DOUBT: Final = Plan("no answer", (NO_ANSWER,))
 _NEVER_ARRIVED: Final = Plan("lost, and none found", (LOST,), none_found="25")
 
@@ -26,6 +28,12 @@ def _doubt(business: Business) -> Doubt | None:
     if business.dialogue:
         return Doubt.REVERSAL
     return KINDS[business.name].row.doubt if business.name in KINDS else None
+
+
+def _messages(campaign: Campaign, business: Business) -> int:
+    """How many messages a settlement has when nothing disturbs it."""
+    names = campaign.points_of(business)
+    return sum(name in ("send 0500, before", "send 0320, before") for name in names)
 
 
 def crash_points(campaign: Campaign, *, everything: bool) -> Iterator[Figures]:
@@ -47,6 +55,12 @@ def network_faults(campaign: Campaign, *, everything: bool) -> Iterator[Figures]
     """Every fault of every kind, without a crash; the short form leaves out what repeats itself."""
     for business in _OFF_THE_KEYS:
         doubt = _doubt(business)
+        if business in businesses.SETTLEMENT:
+            messages = _messages(campaign, business)
+            if not everything:
+                messages = _SHORT_OF_SETTLEMENT.get(business.name, 0)
+            yield campaign.network((business,), list(faults.of_settlements(messages)))
+            continue
         if everything or business.name in ("sale", "completion_notice"):
             plans: Sequence[Plan] = list(plans_for(doubt))
         elif doubt is None:
@@ -64,7 +78,7 @@ def cut_frames(campaign: Campaign, *, everything: bool) -> Iterator[Figures]:
     The short form: for a sale, its reversal and a sign-in; in full for every kind, and for the
     repetitions of notices.
     """
-    chosen = _OFF_THE_KEYS if everything else _named("sale", "sign_in")
+    chosen = _OFF_THE_KEYS if everything else _named("sale", "sign_in", "settlement")
     for business in chosen:
         sent, answered = campaign.lengths(business)
         yield campaign.network((business,), list(faults.of_part_sent(sent[0])))
@@ -87,6 +101,8 @@ def crossed(campaign: Campaign, *, everything: bool) -> Iterator[Figures]:
     if everything:
         for business in _ALL:
             plans = list(plans_for(_doubt(business)))
+            if business in businesses.SETTLEMENT:
+                plans = list(faults.of_settlements(_messages(campaign, business)))
             yield campaign.crossed((business,), plans, everywhere=False)
         return
     yield campaign.crossed(_named("sale"), list(faults.of_requests()), everywhere=False)
@@ -94,6 +110,10 @@ def crossed(campaign: Campaign, *, everything: bool) -> Iterator[Figures]:
     yield campaign.crossed(_named("sale"), several, everywhere=False)
     notices = [each for each in faults.of_requests() if each.faults[0] in _FOR_NOTICES]
     yield campaign.crossed(_named("refund", "completion_notice"), notices, everywhere=False)
+    settlements = [
+        each for each in faults.of_settlements(2) if each.name.endswith(_FOR_SETTLEMENTS)
+    ]
+    yield campaign.crossed(_named("settlement"), settlements, everywhere=False)
     changes = [each for each in faults.of_changes() if "after 122 s" in each.name]
     yield campaign.crossed(_named("sale"), changes[::3], everywhere=False)
     yield campaign.crossed(_named("sale at the keys"), (_IN_DOUBT,), everywhere=True)
@@ -104,6 +124,8 @@ _FOR_NOTICES: Final = frozenset(
     for fault in faults.TO_A_REQUEST
     if fault.name in ("lost", "no-answer", "wrong-mac", "declined 51", "request twice, late")
 )
+
+_FOR_SETTLEMENTS: Final = (": lost", ": no-answer", ": declined 77", "; new_keys", "another batch")
 
 PARTS: Final[Mapping[str, Callable[..., Iterator[Figures]]]] = {
     "crash points": crash_points,

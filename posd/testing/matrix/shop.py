@@ -21,7 +21,7 @@ from posd.keys import Keys
 from posd.ledger.errors import LedgerError
 from posd.ledger.ledger import milliseconds
 from posd.money.money import Refusal
-from posd.settings import Configuration, HostSettings, TerminalSettings
+from posd.settings import Configuration, HostSettings, SettlementSettings, TerminalSettings
 from posd.testing.matrix.faults import UNDISTURBED, Plan
 from posd.testing.matrix.life import (
     PASSWORD_COST,
@@ -44,6 +44,7 @@ AFTERWARDS: Final = 320.0  # s: everything late has come
 _MASTER: Final = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 _LIVES: Final = 12  # a scenario that needs more of them does not come to rest
 _LEDGER, _ACQUIRER = "ledger.db", "acquirer.db"
+USUAL_SETTLEMENT: Final = SettlementSettings()
 _FILES: Final = (_LEDGER, f"{_LEDGER}-wal", f"{_LEDGER}.generation")
 
 
@@ -64,7 +65,7 @@ class Business:
 
     prepare brings the terminal to where ask can be done, once, undisturbed. ask is what is disturbed.
     close is one more sale, which must go well once all is over. settle is what a clerk does at a
-    terminal that waits for one.
+    terminal that waits for one. settlement: the terminal's settings of that name.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Business:
     close: Callable[[Shop], str | None]
     settle: Callable[[Shop], None]
     dialogue: bool = False
+    settlement: SettlementSettings = USUAL_SETTLEMENT
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class Shop:
                 test_host=True,
             ),
             host=HostSettings(address="127.0.0.1", port=1),
+            settlement=scenario.business.settlement,
         )
 
     # -- what a business uses --------------------------------------------------------------------
@@ -136,6 +139,14 @@ class Shop:
         """Until this is true, or the terminal has ended itself; tells whether one of them came."""
         life = self.life
         return self.world.let_pass(seconds, lambda: life.ended is not None or until())
+
+    def order_at_host(self, kind: str, outcome: Outcome, times: int = 1) -> None:
+        """How the acquirer treats the next requests of a kind."""
+        self._acquirer.order(Order(kind, outcome, times))
+
+    def change_batch(self, batch: str) -> None:
+        """The acquirer's number for the terminal's batch, from the next sign-in on."""
+        self._acquirer.change_batch(TERMINAL, batch)
 
     # -- the whole of it -------------------------------------------------------------------------
 
@@ -311,7 +322,7 @@ class Shop:
                 with self._acquirer_ledger.commit():
                     self._acquirer_ledger.sign_in(TERMINAL, wrapped)
             case "new_batch":
-                self._acquirer.change_batch(TERMINAL, "000077")
+                self.change_batch("000077")
             case "next_day":
                 self.world.step_clock(timedelta(days=1))
             case _:

@@ -41,6 +41,8 @@ LABELS: Final = (
     "intent", "outcome", "reversing", "reversal_try", "reversal_outcome", "reversal_host_had_none",
     "reversal_refused", "recovery", "sign_in", "stan", "slips_done", "notice_pending",
     "notice_try", "notice_unresolved", "order", "reversal_tries_spent", "generation",
+    "settlement_begun", "settlement_try", "settlement_answered", "settlement_uploaded", "batch_closed",
+    "erased_for_good", "signed_off_after_settlement",
 )  # fmt: skip
 """Commits that a cut may be aimed at, by their label in the ledger."""
 

@@ -165,14 +165,28 @@ class Day:
         if self._life is None:
             self._power_on()
         self._pass(_LATE)
-        end = self._world.monotonic() + _LONGEST_REST
-        while self._world.monotonic() < end and not (self._broken or self._is_quiet()):
-            self._pass(60.0)
+        self._until_quiet()
+        if self._chance.happens(0.5) and not self._broken:
+            self._business.settle()
+            self._pass(5.0)
+            self._until_quiet()
         self._pass(5.0)
 
+    def _until_quiet(self) -> None:
+        """What is in doubt ends by itself; a settlement that was begun wants a key now and then."""
+        end = self._world.monotonic() + _LONGEST_REST
+        while self._world.monotonic() < end and not (self._broken or self._is_quiet()):
+            money = self._running().core.money
+            if money.settlement_unfinished is not None and not money.busy:
+                self._guarded(self._business.settle)
+            self._pass(60.0)
+
     def _is_quiet(self) -> bool:
-        life = self._life
-        return life is not None and not life.core.money.busy and life.in_doubt() == []
+        if self._life is None:
+            return False
+        money = self._life.core.money
+        settled = money.settlement_unfinished is None
+        return settled and not money.busy and self._life.in_doubt() == []
 
     def _judge(self) -> DayReport:
         life = self._running()

@@ -19,7 +19,7 @@ from protocol.pin import pin_block
 _WEIGHTS: Final = (
     (9, "sale"), (4, "sale_void"), (3, "balance_inquiry"), (5, "refund"), (5, "pre_authorisation"),
     (3, "pre_authorisation_void"), (4, "completion"), (3, "completion_notice"),
-    (4, "completion_void"),
+    (4, "completion_void"), (2.5, "settlement"),
 )  # fmt: skip
 _ABOUT: Final[Mapping[str, frozenset[str]]] = {
     name: kind.originals for name, kind in KINDS.items() if kind.originals
@@ -27,6 +27,8 @@ _ABOUT: Final[Mapping[str, frozenset[str]]] = {
 _PIN_ASKED: Final = ("balance_inquiry", "pre_authorisation", "sale")
 _IN_DOUBT: Final = (State.PENDING, State.UNRESOLVED)
 _SUPERVISOR: Final = "00"
+_ADMINISTRATOR: Final = "99"
+_CASHIER: Final = "01"
 _ORDINARY: Final = 400  # fen: from here on amounts choose no outcome at the test acquirer
 
 
@@ -48,6 +50,9 @@ class OtherBusiness:
     def request(self) -> None:
         """Ask for something; a refusal is an answer too."""
         kind = self._chance.weighted(_WEIGHTS)
+        if kind == "settlement":
+            self.settle()
+            return
         original = self._original(kind)
         if kind in _ABOUT and original is None:
             kind = "pre_authorisation"
@@ -69,9 +74,22 @@ class OtherBusiness:
         life = self._life()
         life.ask(lambda: life.core.money.request(request))
 
+    def settle(self) -> None:
+        """Settle the batch, or go on where a settlement stopped."""
+        self._note("asks for a settlement")
+        life = self._life()
+        life.ask(lambda: life.core.money.settle(_CASHIER))
+
     def decide(self) -> None:
         """A supervisor looks at what only a person can decide."""
         life, chance = self._life(), self._chance
+        if life.core.money.settlement_unfinished is not None and chance.happens(0.5):
+            if chance.happens(0.05):
+                self._note("the administrator closes the batch without the host")
+                life.ask(lambda: life.core.money.close_batch_by_hand(_ADMINISTRATOR))
+            else:
+                self.settle()
+            return
         spent = [
             record for record in life.ledger.transactions.in_states(State.REVERSING)
             if record.reversal_tries >= self._reversal_tries

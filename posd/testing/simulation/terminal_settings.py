@@ -14,6 +14,7 @@ from posd.settings import (
     KeypadSettings,
     MoneySettings,
     PrinterSettings,
+    SettlementSettings,
     TerminalSettings,
     VoidSettings,
 )
@@ -44,6 +45,12 @@ def draw(chance: Chance, directory: Path) -> Configuration:
             ask_card=chance.happens(0.8),
             ask_pin=chance.happens(0.2),
             ask_reason=chance.happens(0.2),
+        ),
+        settlement=SettlementSettings(
+            at=chance.one((None, None, f"{chance.whole(0, 23):02d}:{chance.whole(0, 59):02d}")),
+            sign_off=chance.happens(0.3),
+            detail_list=chance.happens(0.3),
+            tries=chance.one((3, 3, 1)),
         ),
         devices=DeviceSettings(
             keypad=KeypadSettings(port="/dev/null"),

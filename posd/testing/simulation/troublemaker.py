@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 _REQUESTS: Final = (
     "any", "any", "sale", "sale", "sale_void", "refund", "pre_authorisation", "completion",
     "completion_notice", "completion_void", "pre_authorisation_void", "balance_inquiry", "sign_in",
+    "settlement", "batch_upload",
 )  # fmt: skip
 _DECLINES: Final = ("05", "51", "55", "68", "91", "94", "96", "98", "ZZ")
 """Never 77, 99, A0 or 03, which leave a request undecided: a second copy of it may be approved, which no
 host does that means them."""
 _TO_REVERSALS: Final = ("96", "05", "68", "77", "99", "A0", "94", "64")
 """What a host may say to an 0400 without having done anything. Never 25 or 12: those it says truly."""
-_MTIS: Final = ("", "", "0200", "0200", "0400", "0400", "0220", "0800", "0100")
+_MTIS: Final = ("", "", "0200", "0200", "0400", "0400", "0220", "0800", "0100", "0500", "0320")
 _FAULTS_OF_SIGN_IN: Final = (Fault.WRONG_KEYS, Fault.NO_ANSWER, Fault.CUT, Fault.GARBAGE)
+_FAULTS_OF_SETTLEMENT: Final = (
+    Fault.LOST, Fault.NO_ANSWER, Fault.CLOSED, Fault.CUT, Fault.LATE, Fault.TWICE, Fault.GARBAGE,
+    Fault.FOREIGN_FIRST, Fault.SIGN_IN_ASKED,
+)  # fmt: skip
 
 
 class Troublemaker:
@@ -67,6 +72,16 @@ class Troublemaker:
         fault = chance.one((Fault.NO_ANSWER, Fault.LOST, Fault.CUT, Fault.WRONG_MAC, Fault.NO_MAC))
         kind = chance.one(("refund", "refund", "completion_notice"))
         self._order(kind, Outcome(fault=fault), chance.one((1, 1, 2, 3, 4)))
+
+    def _settlement_fault(self) -> None:
+        """A settlement that stops on its way, once or until somebody asks again."""
+        chance = self._chance
+        kind = chance.one(("settlement", "batch_upload"))
+        if chance.happens(0.3):
+            outcome = Outcome(code=chance.one(_DECLINES))
+        else:
+            outcome = Outcome(fault=chance.one(_FAULTS_OF_SETTLEMENT), cut_at=self._cut_at())
+        self._order(kind, outcome, chance.one((1, 1, 2, 3, 4)))
 
     def _decline(self) -> None:
         self._order(self._chance.one(_REQUESTS), Outcome(code=self._chance.one(_DECLINES)))
@@ -178,6 +193,7 @@ _KINDS: Final[tuple[tuple[float, Callable[[Troublemaker], None]], ...]] = (
     (10, Troublemaker._host_fault),
     (12, Troublemaker._reversal_fault),
     (5, Troublemaker._notice_fault),
+    (4, Troublemaker._settlement_fault),
     (6, Troublemaker._decline),
     (1, Troublemaker._partial),
     (2, Troublemaker._host_forgets),

@@ -33,8 +33,16 @@ def test_each_kind_has_the_points_that_money_names(campaign: Campaign) -> None:
     for business in businesses.ALL.values():
         names = campaign.points_of(business)
         labels = {name.partition(",")[0] for name in names if is_commit(name)}
-        session = business in businesses.SESSION
-        assert labels >= ({"commit stan"} if session else {"commit intent", "commit outcome"})
+        wanted = {"commit intent", "commit outcome"}
+        if business in businesses.SESSION:
+            wanted = {"commit stan"}
+        elif business in businesses.SETTLEMENT:
+            wanted = {
+                "commit settlement_begun",
+                "commit settlement_answered",
+                "commit batch_closed",
+            }
+        assert labels >= wanted
         assert any(map(is_acquirer, names)), business.name
         assert any(name.startswith("send 0") for name in names), business.name
         assert any(name.startswith("print command") for name in names) is business.dialogue
