@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from posd.core.events import KeyPressed
-from posd.terminal.machine import STAY, Action, Part, Row, Step
+from posd.terminal.exchange import BLOCKED, is_closed, keep_closed
+from posd.terminal.machine import STAY, Action, Guard, Part, Row, Step
 from posd.terminal.screens import Screen
 
 if TYPE_CHECKING:
@@ -15,28 +16,34 @@ if TYPE_CHECKING:
 
 
 class Item(NamedTuple):
-    """A digit, the name of its text, the state that it leads to, and what is done then."""
+    """A digit, the name of its text, the state that it leads to, and what is done then.
+
+    business: it ends with a request to the host. While the terminal is closed for these, the clerk is
+    told so at once, and not after the last of many prompts.
+    """
 
     digit: str
     text: str
     then: str
     do: Action | None = None
+    business: bool = False
 
 
 def choice(step: str, title: str, items: tuple[Item, ...], *, help: str = "") -> Part:  # noqa: A002 - as Step has it
     """One list as a step; `title` is the name of a text."""
     by_digit = [
-        Row(step, "digit", partial(is_digit, item.digit), item.then, partial(chosen, item.do))
-        for item in items
-    ]
-    selected = [
-        # the last item needs no guard: one of them is always selected
-        None if item is items[-1] else partial(is_selected, index, len(items))
-        for index, item in enumerate(items)
+        row for item in items for row in _rows(step, "digit", partial(is_digit, item.digit), item)
     ]
     by_selection = [
-        Row(step, "confirm", guard, item.then, partial(chosen, item.do))
-        for guard, item in zip(selected, items, strict=True)
+        row
+        for index, item in enumerate(items)
+        # the last item needs no guard: one of them is always selected
+        for row in _rows(
+            step,
+            "confirm",
+            None if item is items[-1] else partial(is_selected, index, len(items)),
+            item,
+        )
     ]
     rows = (
         *by_digit,
@@ -46,6 +53,20 @@ def choice(step: str, title: str, items: tuple[Item, ...], *, help: str = "") ->
         Row(step, "down", None, STAY, select_next),
     )
     return Part((Step(step, partial(list_screen, title, items), help=help),), rows)
+
+
+def _rows(step: str, event: str, guard: Guard | None, item: Item) -> tuple[Row, ...]:
+    """What chooses an item; business is refused first while the terminal is closed for it."""
+    row = Row(step, event, guard, item.then, partial(chosen, item.do))
+    if not item.business:
+        return (row,)
+    closed = is_closed if guard is None else partial(is_closed_for, guard)
+    return (Row(step, event, closed, BLOCKED, keep_closed), row)
+
+
+def is_closed_for(chosen_now: Guard, dialogue: Dialogue, event: object) -> bool:
+    """Is this item chosen, and the terminal closed for it?"""
+    return chosen_now(dialogue, event) and is_closed(dialogue, event)
 
 
 def reason_choice(step: str, title: str, reasons: Mapping[str, str]) -> Part:

@@ -26,7 +26,7 @@ from posd.terminal.machine import (
 )
 from posd.terminal.screens import Screen
 from protocol.response_codes import ResponseClass, asks_sign_in, keep_card, look_up
-from protocol.transactions import Doubt
+from protocol.transactions import ALL, SALE_VOID, Doubt, Original
 
 if TYPE_CHECKING:
     from posd.ledger.records import TransactionRecord
@@ -48,6 +48,12 @@ CLOSED: Final = frozenset(
 UNDECIDED: Final = frozenset({State.OPEN, State.REVERSING, State.PENDING})
 """Not ended yet: there is nothing that a clerk could have taken notice of."""
 
+NO_ORIGINAL: Final = "25"
+ABOUT_ANOTHER: Final = frozenset(
+    row.name for row in ALL if row.financial and row.original is not Original.NONE
+)
+"""Kinds of requests that name an earlier transaction."""
+
 _OF_OTHERS: Final = frozenset({Phase.REVERSING, Phase.REPEATING})
 
 _WHAT_TO_DO: Final = {
@@ -65,12 +71,14 @@ def exchange(
     again: str,
     try_again: Action | None = None,
     doubt: Doubt = Doubt.REVERSAL,
+    approved: str = SLIPS,
 ) -> Part:
     """Waiting, and how it ended.
 
     kind selects the texts (`hint.<kind>_again`...); `again` is the step where 确认 begins anew after
     a decline or a reversal that undid everything, with the action `try_again`. doubt: what follows
-    when no usable answer comes, as in the dialect's row of the transaction.
+    when no usable answer comes, as in the dialect's row of the transaction. approved: where an
+    approval leads; what has nothing to print has a step of its own there.
     """
 
     def waiting_screen(dialogue: Dialogue) -> Screen:
@@ -135,7 +143,7 @@ def exchange(
         Row("waiting", "confirm", None, STAY, say_please_wait),
         Row("waiting", "digit", None, STAY, say_please_wait),
         Row("waiting", "timeout", None, STAY),
-        Row("waiting", "approved", is_ours, SLIPS),
+        Row("waiting", "approved", is_ours, approved),
         Row("waiting", "declined", is_ours, "declined"),
         Row("waiting", "not_sent", is_ours, "not_sent"),
         Row("waiting", "refused", is_about_terminal, BLOCKED, keep_refusal),
@@ -199,6 +207,15 @@ def is_ours(dialogue: Dialogue, event: TransactionEnded) -> bool:
 def is_about_terminal(_dialogue: Dialogue, event: RequestRefused) -> bool:
     """Is the terminal closed, whatever the request?"""
     return event.reason in CLOSED
+
+
+def is_closed(dialogue: Dialogue, _event: object) -> bool:
+    """May nothing financial be begun now?"""
+    return dialogue.refusal is not None
+
+
+def keep_closed(dialogue: Dialogue, _event: object) -> None:
+    dialogue.form.refusal = dialogue.refusal or ""
 
 
 def some_slip_waits(dialogue: Dialogue, _event: object) -> bool:
@@ -308,8 +325,9 @@ def what_to_do(dialogue: Dialogue, record: TransactionRecord) -> str:
     code = record.response_code
     if keep_card(code):
         return dialogue.text("result.do_keep_card")
-    if record.original is not None and code == "25":
-        return dialogue.text("result.do_check_voucher")
+    if code == NO_ORIGINAL and record.kind in ABOUT_ANOTHER:
+        void = record.kind == SALE_VOID.name
+        return dialogue.text("result.do_check_voucher" if void else "result.do_check_original")
     if asks_sign_in(code):
         return dialogue.text("line.do_sign_in")
     if record.original is not None and record.entry_mode.startswith(NO_CARD_PRESENTED):

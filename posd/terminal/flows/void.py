@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from posd.core.events import CardSwiped, KeyPressed, PinEntered
+from posd.core.events import KeyPressed, PinEntered
 from posd.ledger.ledger import moment
 from posd.ledger.records import IN_DOUBT, OrderState, State, TransactionRecord
 from posd.terminal.exchange import BLOCKED, exchange
@@ -25,16 +24,19 @@ from posd.terminal.flows.unpaid_order import (
     take_order,
 )
 from posd.terminal.machine import STAY, Part, Row, Step, assemble
+from posd.terminal.originals import (
+    is_earlier,
+    is_other_card,
+    say_other_card,
+    settlement_date,
+    short_card,
+)
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
 from protocol.transactions import SALE
 
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
-
-
-_LEAP_YEAR: Final = 2000
-_DAYS: Final = 366
 
 
 def title(dialogue: Dialogue) -> str:
@@ -48,7 +50,7 @@ def title(dialogue: Dialogue) -> str:
 
 def voucher_screen(dialogue: Dialogue) -> Screen:
     return Screen(
-        dialogue.text("title.void_voucher"),
+        dialogue.text("title.original_voucher"),
         (dialogue.form.number or dialogue.text("line.voucher_zeros"),),
         dialogue.text("hint.empty_is_last"),
     )
@@ -99,28 +101,6 @@ def _refusal_of_state(dialogue: Dialogue, original: TransactionRecord) -> str:
     return ""
 
 
-def settlement_date(dialogue: Dialogue, original: TransactionRecord) -> str:
-    """MMDD under which the host booked it: element 15 of its answer, else 13, else as it was sent."""
-    settled = original.answer.get(15)
-    if isinstance(settled, str):
-        return settled
-    return original.host_date or dialogue.ledger.transactions.sent_date(original.id)
-
-
-def is_earlier(date: str, today: str) -> bool:
-    """Is one MMDD before another, across the turn of the year too? A date that is none is not.
-
-    Later is not earlier: between its settlement and midnight a host books under tomorrow's date.
-    """
-    days = []
-    for text in (date, today):
-        try:
-            days.append(datetime.strptime(f"{_LEAP_YEAR}{text}", "%Y%m%d").timetuple().tm_yday)
-        except ValueError:
-            return False
-    return 0 < (days[1] - days[0]) % _DAYS < _DAYS // 2
-
-
 def is_refused(dialogue: Dialogue, _event: KeyPressed) -> bool:
     return refusal_of(dialogue) != ""
 
@@ -145,17 +125,12 @@ def shown_screen(dialogue: Dialogue) -> Screen:
     return Screen(
         dialogue.text("title.original", voucher=original.stan),
         (
-            _short(original.masked_card),
+            short_card(original.masked_card),
             dialogue.text("line.amount", amount=amount_text(original.amount)),
             when,
         ),
         dialogue.text("hint.confirm_void"),
     )
-
-
-def _short(masked_card: str) -> str:
-    """First 6 and last 4, which is as much as 16 columns hold of the longest number."""
-    return f"{masked_card[:6]}****{masked_card[-4:]}"
 
 
 def asks_reason(dialogue: Dialogue, _event: object) -> bool:
@@ -168,23 +143,6 @@ def asks_card(dialogue: Dialogue, _event: object) -> bool:
 
 def void_pin(dialogue: Dialogue) -> bool:
     return dialogue.configuration.void.ask_pin and software_pin(dialogue)
-
-
-def is_other_card(dialogue: Dialogue, event: CardSwiped) -> bool:
-    """Compared whole while the number is kept, else by its first 6 and last 4."""
-    original = dialogue.form.original
-    assert original is not None
-    try:
-        pan, _ = dialogue.ledger.transactions.card(original.id)
-    except KeyError:
-        return event.track2.pan.masked != original.masked_card
-    return event.track2.pan != pan
-
-
-def say_other_card(dialogue: Dialogue, _event: CardSwiped) -> None:
-    original = dialogue.form.original
-    assert original is not None
-    dialogue.say("say.void_other_card", card=_short(original.masked_card))
 
 
 def forget_original(dialogue: Dialogue, _event: object) -> None:

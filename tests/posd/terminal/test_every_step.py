@@ -22,7 +22,8 @@ from tests.posd.terminal.rig import Clerk
 
 STEPS = {f"{flow.name}.{step.name}": step for flow in FLOWS for step in flow.steps}
 HALTED = "fault.halted"
-WAITS = {"sale.waiting", "void.waiting", "sign_in.waiting", "sign_in.leaving", "slip.printing"}
+EXCHANGES = sorted(state for state in STEPS if state.endswith(".waiting"))
+WAITS = {*EXCHANGES, "sign_in.leaving", "slip.printing"}
 """What ends only with the host's or the printer's word."""
 ENDED = "shutdown.ending"
 HELD = {"lock.locked", ENDED}
@@ -76,7 +77,7 @@ def test_a_step_is_drawn_whole(ended: Clerk, state: str) -> None:
     assert draw(ended, STEPS[state].screen(ended.dialogue)) == ()
 
 
-@pytest.mark.parametrize("state", ["sale.waiting", "void.waiting", "sign_in.waiting"])
+@pytest.mark.parametrize("state", EXCHANGES)
 @pytest.mark.parametrize("phase", Phase)
 def test_every_phase_of_a_wait_is_drawn_whole(ended: Clerk, state: str, phase: Phase) -> None:
     ended.dialogue.form = full_form(ended)
@@ -85,7 +86,9 @@ def test_every_phase_of_a_wait_is_drawn_whole(ended: Clerk, state: str, phase: P
 
 
 @pytest.mark.parametrize("refusal", Refusal)
-@pytest.mark.parametrize("state", ["blocked.shown", "sale.refused", "void.refused"])
+@pytest.mark.parametrize(
+    "state", ["blocked.shown", *(state for state in STEPS if state.endswith(".refused"))]
+)
 def test_every_refusal_is_drawn_whole(ended: Clerk, state: str, refusal: Refusal) -> None:
     ended.dialogue.form = full_form(ended)
     ended.dialogue.form.refusal = refusal

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from posd.ledger.records import OrderState, State
-from posd.terminal.flows.void import is_earlier
+from posd.terminal.originals import is_earlier
 from tests.posd.terminal.rig import Clerk
 
 
@@ -258,7 +258,7 @@ def test_a_cancelled_order_is_said_to_be_cancelled(clerk: Clerk) -> None:
 @pytest.mark.parametrize("digits", ["1234567", "00000002"])
 def test_a_voucher_number_has_six_digits_at_most(clerk: Clerk, digits: str) -> None:
     clerk.go_to_void()
-    assert "最多六位" in clerk.press(digits)
+    assert "最多6位" in clerk.press(digits)
 
 
 def test_a_sale_of_an_earlier_settlement_day_is_not_voided_but_refunded(clerk: Clerk) -> None:

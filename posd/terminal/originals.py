@@ -1,0 +1,316 @@
+"""Shared steps that name an earlier transaction: by its voucher number, or by a code and date from its slip.
+
+What this ledger holds is checked here, before anything is sent; what it does not hold is the host's to
+judge. Each refusal says why, and what to do instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from posd.core.events import CardSwiped, PinEntered
+from posd.ledger.ledger import moment
+from posd.ledger.records import IN_DOUBT, State, TransactionRecord
+from posd.money.kinds import KINDS
+from posd.money.requests import Reference, Request
+from posd.terminal.fields import (
+    DATE,
+    REFERENCE,
+    VOUCHER,
+    TextField,
+    Title,
+    is_empty,
+    is_incomplete,
+    is_no_date,
+    say_is_incomplete,
+    say_is_no_date,
+    text_rows,
+    typed,
+)
+from posd.terminal.machine import STAY, Action, Part, Row, Step
+from posd.terminal.screens import Screen
+from protocol import Track
+
+if TYPE_CHECKING:
+    from posd.terminal.dialogue import Dialogue
+
+_LEAP_YEAR: Final = 2000
+_DAYS: Final = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which originals a flow is about.
+
+    code: what of the slip names one that is not in this ledger. wrong_kind: the text for a voucher
+    of another kind. refusal: a text for what only this flow refuses, "" for none.
+    """
+
+    kinds: frozenset[str]
+    code: TextField
+    wrong_kind: str
+    refusal: Callable[[Dialogue, TransactionRecord], str]
+
+
+# --- which one ------------------------------------------------------------------------------------
+
+
+def found(wanted: Wanted, dialogue: Dialogue) -> TransactionRecord | None:
+    """What this ledger has under what was typed; of a closed batch only with its date."""
+    form, search = dialogue.form, dialogue.ledger.search
+    if form.number:
+        candidates = search.by_voucher(form.number.zfill(VOUCHER.length))
+        if is_of_closed_batch(dialogue, None):
+            candidates = [each for each in candidates if _date(dialogue, each) == form.date]
+        return next(iter(candidates), None)
+    if wanted.code is REFERENCE:
+        return search.by_reference(form.reference, form.date, wanted.kinds)
+    return search.by_authorisation(form.authorisation, form.date, wanted.kinds)
+
+
+def _date(dialogue: Dialogue, record: TransactionRecord) -> str:
+    """MMDD as its slip says it."""
+    return record.host_date or dialogue.ledger.transactions.sent_date(record.id)
+
+
+def is_of_closed_batch(dialogue: Dialogue, _event: object) -> bool:
+    """Is the newest one with this voucher number of a batch that is closed? Numbers come round again."""
+    number = dialogue.form.number.zfill(VOUCHER.length)
+    newest = next(iter(dialogue.ledger.search.by_voucher(number)), None)
+    return newest is not None and newest.batch != dialogue.ledger.counters.open_batch
+
+
+def refusal_of(wanted: Wanted, dialogue: Dialogue) -> str:
+    """Which text says why what was typed cannot be taken; "" when it can."""
+    record = found(wanted, dialogue)
+    if record is None:
+        if not dialogue.form.number:
+            return ""  # of another terminal, or too old: the host knows
+        other_date = is_of_closed_batch(dialogue, None)
+        return (
+            "say.original_other_date"
+            if other_date
+            else f"say.original_not_here_{wanted.code.attribute}"
+        )
+    if record.kind not in wanted.kinds:
+        return wanted.wrong_kind
+    return (
+        _refusal_of_state(record)
+        or wanted.refusal(dialogue, record)
+        or ("say.original_locked" if _is_locked(dialogue, record) else "")
+        or ("say.original_other_card" if has_other_card(dialogue, record) else "")
+    )
+
+
+def _refusal_of_state(record: TransactionRecord) -> str:
+    if record.state in IN_DOUBT:
+        return "say.original_in_doubt"
+    if record.state is State.VOIDED:
+        return "say.original_voided"
+    if record.state is State.COMPLETED:
+        return "say.original_completed"
+    return "" if record.state is State.APPROVED else "say.original_not_approved"
+
+
+def _is_locked(dialogue: Dialogue, record: TransactionRecord) -> bool:
+    """Is something about it on its way that may change it? (Refunds beside each other do not.)"""
+    locker = dialogue.ledger.transactions.locked_by(record.id)
+    return locker is not None and KINDS[locker.kind].locks
+
+
+def approved_amount(record: TransactionRecord) -> int:
+    """Fen: of a partial approval what was approved."""
+    return record.amount if record.approved_amount is None else record.approved_amount
+
+
+def take_original(wanted: Wanted, dialogue: Dialogue, _event: object) -> None:
+    """The original, when this ledger holds it; what was typed stays in the form either way."""
+    dialogue.form.original = found(wanted, dialogue)
+
+
+def choose_original(wanted: Wanted, then: str) -> Part:
+    """Steps voucher, code and date; then the original, if it is here, is in the form."""
+
+    def voucher_screen(dialogue: Dialogue) -> Screen:
+        return Screen(
+            dialogue.text("title.original_voucher"),
+            (dialogue.form.number or dialogue.text("line.voucher_zeros"),),
+            dialogue.text(f"hint.empty_is_{wanted.code.attribute}"),
+        )
+
+    def code_screen(dialogue: Dialogue) -> Screen:
+        return Screen(
+            dialogue.text(f"title.original_{wanted.code.attribute}"),
+            (typed(wanted.code, dialogue), dialogue.text("line.letters")),
+            dialogue.text("hint.confirm_cancel"),
+        )
+
+    def date_screen(dialogue: Dialogue) -> Screen:
+        return Screen(
+            dialogue.text("title.original_date"),
+            (dialogue.form.date, dialogue.text("line.month_and_day")),
+            dialogue.text("hint.confirm_cancel"),
+        )
+
+    def is_refused(dialogue: Dialogue, _event: object) -> bool:
+        return refusal_of(wanted, dialogue) != ""
+
+    def say_refusal(dialogue: Dialogue, _event: object) -> None:
+        original = found(wanted, dialogue)
+        card = short_card(original.masked_card) if original else ""
+        dialogue.say(refusal_of(wanted, dialogue), card=card)
+
+    take = partial(take_original, wanted)
+    return Part(
+        (
+            Step("voucher", voucher_screen, help=f"original_{wanted.code.attribute}"),
+            Step("code", code_screen, help=wanted.code.attribute),
+            Step("date", date_screen, help="original_date"),
+        ),
+        (
+            *text_rows("voucher", VOUCHER),
+            Row("voucher", "confirm", partial(is_empty, VOUCHER), "code"),
+            Row("voucher", "confirm", is_of_closed_batch, "date"),
+            Row("voucher", "confirm", is_refused, STAY, say_refusal),
+            Row("voucher", "confirm", None, then, take),
+            *text_rows("code", wanted.code),
+            Row(
+                "code",
+                "confirm",
+                partial(is_incomplete, wanted.code),
+                STAY,
+                partial(say_is_incomplete, wanted.code),
+            ),
+            Row("code", "confirm", None, "date"),
+            *text_rows("date", DATE),
+            Row("date", "confirm", is_no_date, STAY, say_is_no_date),
+            Row("date", "confirm", is_refused, STAY, say_refusal),
+            Row("date", "confirm", None, then, take),
+        ),
+    )
+
+
+# --- its card -------------------------------------------------------------------------------------
+
+
+def short_card(masked_card: str) -> str:
+    """First 6 and last 4, which is as much as 16 columns hold of the longest number."""
+    return f"{masked_card[:6]}****{masked_card[-4:]}"
+
+
+def has_other_card(dialogue: Dialogue, original: TransactionRecord) -> bool:
+    """Is the card that was swiped already another one than the original's?"""
+    card = dialogue.form.card
+    return card is not None and not _is_card_of(dialogue, original, card.track2)
+
+
+def is_other_card(dialogue: Dialogue, event: CardSwiped) -> bool:
+    """Is the card that is being swiped another one than the original's, where that is known?"""
+    original = dialogue.form.original
+    return original is not None and not _is_card_of(dialogue, original, event.track2)
+
+
+def _is_card_of(dialogue: Dialogue, original: TransactionRecord, track2: Track) -> bool:
+    """Compared whole while the number is kept, else by its first 6 and last 4."""
+    try:
+        pan, _ = dialogue.ledger.transactions.card(original.id)
+    except KeyError:
+        return track2.pan.masked == original.masked_card
+    return track2.pan == pan
+
+
+def say_other_card(dialogue: Dialogue, _event: CardSwiped) -> None:
+    original = dialogue.form.original
+    assert original is not None
+    dialogue.say("say.void_other_card", card=short_card(original.masked_card))
+
+
+# --- its day --------------------------------------------------------------------------------------
+
+
+def settlement_date(dialogue: Dialogue, original: TransactionRecord) -> str:
+    """MMDD under which the host booked it: element 15 of its answer, else 13, else as it was sent."""
+    settled = original.answer.get(15)
+    return settled if isinstance(settled, str) else _date(dialogue, original)
+
+
+def is_earlier(date: str, today: str) -> bool:
+    """Is one MMDD before another, across the turn of the year too? A date that is none is not.
+
+    Later is not earlier: between its settlement and midnight a host books under tomorrow's date.
+    """
+    days = []
+    for text in (date, today):
+        try:
+            days.append(datetime.strptime(f"{_LEAP_YEAR}{text}", "%Y%m%d").timetuple().tm_yday)
+        except ValueError:
+            return False
+    return 0 < (days[1] - days[0]) % _DAYS < _DAYS // 2
+
+
+# --- shown, and sent ------------------------------------------------------------------------------
+
+
+def shown_step(title: Title, hint: str, *rows: Row) -> Part:
+    """What will be asked of the host, once more before it leaves. rows: what 确认 leads to."""
+
+    def screen(dialogue: Dialogue) -> Screen:
+        form = dialogue.form
+        return Screen(title(dialogue), tuple(_about(dialogue, form.original)), dialogue.text(hint))
+
+    return Part((Step("shown", screen, help="shown"),), rows)
+
+
+def _about(dialogue: Dialogue, original: TransactionRecord | None) -> list[str]:
+    """Its card, when it was, and its code; of one that is not here, what the clerk typed."""
+    form = dialogue.form
+    if original is None:
+        card = short_card(form.card.track2.pan.masked) if form.card else ""
+        code = form.reference or form.authorisation
+        date = form.date
+    else:
+        card = short_card(original.masked_card)
+        code = dialogue.text("line.voucher", voucher=original.stan)
+        date = moment(original.created_at).strftime("%m-%d %H:%M")
+    return [line for line in (card, code, date) if line]
+
+
+def send_about(kind: str) -> Action:
+    """The request of this kind about the form's original, with the form's card or the ledger's."""
+
+    def send(dialogue: Dialogue, event: object) -> None:
+        form = dialogue.form
+        card, form.card = form.card, None  # a track is held for one request
+        if card is not None:
+            account = (card.track2.pan, card.track2.expiry)
+        else:
+            assert form.original is not None
+            account = dialogue.ledger.transactions.card(form.original.id)
+        request = Request(
+            KINDS[kind],
+            form.amount,
+            account,
+            card,
+            event.pin_block if isinstance(event, PinEntered) else None,
+            original=form.original,
+            reference=_reference(dialogue),
+            supervisor=form.supervisor,
+        )
+        dialogue.money.request(request)
+
+    return send
+
+
+def _reference(dialogue: Dialogue) -> Reference:
+    form = dialogue.form
+    if form.original is not None:
+        return Reference.of(form.original)
+    return Reference(
+        date=form.date,
+        retrieval_reference=form.reference,
+        authorisation_code=form.authorisation,
+    )
