@@ -1,4 +1,4 @@
-"""Logging: one event name a line with typed fields, JSON or console, and nothing secret in either.
+"""Logging: one event name a line with typed fields; JSON, console or journal, and nothing secret in any.
 
 Three nets, one behind the other: the values of `protocol` print themselves masked; an exception is
 written as types and places, its text only where its class promises to hold no value; and whatever
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-import re
+import os
 import sqlite3
 import sys
 import threading
@@ -20,12 +20,11 @@ from typing import Any, TextIO
 
 import structlog
 
+from posd.journal import Journal, is_journal
+from posd.redaction import redact_text as redact_text  # what others know by this module's name
+from posd.repeats import Repeats
 from posd.settings import LogSettings
-from protocol.card import Pan, mask_number
 
-_DIGITS = re.compile(r"\d{13,}")
-_GROUPS = re.compile(r"\d+(?:[ -]\d+)+")
-_SHORTEST, _LONGEST = 13, 19
 _OUR_PACKAGES = ("posd", "protocol", "devices")
 # Their texts name files, columns, types and attributes; those of ValueError and KeyError hold the
 # value itself.
@@ -37,11 +36,18 @@ _Event = MutableMapping[str, Any]
 def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
     """Send every log line of this process, and uncaught exceptions, to stream (standard output).
 
-    What libraries say through the standard `logging` goes the same way. Until this has been called
-    structlog prints local variables: call it first.
+    `auto` is the console for people, the journal's own fields where systemd connected this process to
+    the journal, and JSON lines anywhere else. What libraries say through the standard `logging` goes
+    the same way. Until this has been called structlog prints local variables: call it first.
     """
     output = sys.stdout if stream is None else stream
-    console = settings.format == "console" or (settings.format == "auto" and output.isatty())
+    shape = settings.format if settings.format != "auto" else _shape_for(output)
+    sink: _Output | _JournalOutput = _Output(output)
+    last: Any = _render_json
+    if shape == "console":
+        last = _console_renderer(output)
+    elif shape == "journal":
+        sink, last = _JournalOutput(Journal(), output), _hand_over
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -49,10 +55,11 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _explain_exception,
             redact,
-            _console_renderer(output) if console else _render_json,
+            Repeats(),
+            last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
-        logger_factory=lambda *_: _Output(output),
+        logger_factory=lambda *_: sink,
         # A logger made before this call would keep the processors that it was made with.
         cache_logger_on_first_use=False,
     )
@@ -66,47 +73,9 @@ def redact(_logger: object, _method: str, event: _Event) -> _Event:
     return {redact_text(str(key)): _redacted(value) for key, value in event.items()}
 
 
-def redact_text(text: str) -> str:
-    """Mask what could be a card number, and replace what could steer a terminal or break a line."""
-    if not text.isprintable():
-        text = "".join(character if character.isprintable() else "?" for character in text)
-    return _GROUPS.sub(_mask_groups, _DIGITS.sub(_mask_run, text))
-
-
 def explain(error: BaseException) -> list[str]:
     """Types and places of an exception and its causes; texts only where they hold no value."""
     return list(_explain(error, _DEEPEST))
-
-
-def _mask_run(run: re.Match[str]) -> str:
-    """Mask a run of digits that is a card number; a longer one if it has a card number inside."""
-    digits = run.group()
-    pieces = [digits] if len(digits) <= _LONGEST else _windows(digits)
-    return mask_number(digits) if any(map(_is_card_number, pieces)) else digits
-
-
-def _is_card_number(digits: str) -> bool:
-    # \d finds the digits of every script; a full-width card number is one all the same.
-    return Pan("".join(str(int(digit)) for digit in digits)).luhn_valid
-
-
-def _windows(digits: str) -> Iterator[str]:
-    for length in range(_SHORTEST, _LONGEST + 1):
-        for start in range(len(digits) - length + 1):
-            yield digits[start : start + length]
-
-
-def _mask_groups(run: re.Match[str]) -> str:
-    """Mask digits in groups, as cards are embossed, if neighbouring groups make a card number."""
-    groups = re.split(r"[ -]", run.group())
-    for first in range(len(groups)):
-        for last in range(first + 1, len(groups)):
-            number = "".join(groups[first : last + 1])
-            if len(number) > _LONGEST:
-                break
-            if len(number) >= _SHORTEST and _is_card_number(number):
-                return mask_number("".join(groups))
-    return run.group()
 
 
 def _redacted(value: object) -> object:
@@ -158,6 +127,12 @@ def _may_be_read(error: BaseException) -> bool:
     return isinstance(error, _TEXT_IS_SAFE) or type(error).__module__.split(".")[0] in _OUR_PACKAGES
 
 
+def _shape_for(output: TextIO) -> str:
+    if output.isatty():
+        return "console"
+    return "journal" if is_journal(output, os.environ) else "json"
+
+
 class _Output:
     """Writes lines. A full disk or a reader that went away must not end the terminal."""
 
@@ -172,6 +147,27 @@ class _Output:
             pass
 
     debug = info = warning = error = critical = msg
+
+
+class _JournalOutput:
+    """Sends events to the journal; what it does not take is a line of JSON, which reaches it too."""
+
+    def __init__(self, journal: Journal, stream: TextIO) -> None:
+        self._journal = journal
+        self._lines = _Output(stream)
+
+    def msg(self, event: _Event) -> None:
+        if not self._journal.send(event):
+            self._lines.msg(_render_json(None, "", event))
+
+    debug = info = warning = error = critical = msg
+
+
+def _hand_over(
+    _logger: object, _method: str, event: _Event
+) -> tuple[tuple[_Event], dict[str, Any]]:
+    """As structlog wants the arguments of what comes last."""
+    return (event,), {}
 
 
 def _render_json(_logger: object, _method: str, event: _Event) -> str:

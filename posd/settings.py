@@ -181,7 +181,8 @@ class SettlementSettings(Section, frozen=True, kw_only=True):
     """When and how a batch is settled, and how long it is kept afterwards."""
 
     at: (
-        Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z", description="HH:MM")] | None
+        Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z", description="HH:MM")]
+        | None
     ) = None  # begun by itself at this time, when something is stored
     sign_off: bool = False  # sign off after it
     detail_list: bool = False  # printed with every settlement, unasked
@@ -307,10 +308,23 @@ class KeyFileSettings(Section, frozen=True, kw_only=True):
 
 
 class LogSettings(Section, frozen=True, kw_only=True):
-    """auto is console on a terminal and JSON lines elsewhere."""
+    """auto is console on a terminal, the journal's own fields under systemd, and JSON lines elsewhere."""
 
-    format: Literal["auto", "json", "console"] = "auto"
+    format: Literal["auto", "json", "journal", "console"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class DiagnosticsSettings(Section, frozen=True, kw_only=True):
+    """The technicians' socket (`posctl`), where systemd has not opened one.
+
+    group: its members may look, and do a few things; root may do all. clients: connected at one time.
+    """
+
+    socket: Path = Path("/run/posd/diag.sock")
+    group: Annotated[
+        str, Meta(pattern=r"^[a-z_][a-z0-9_-]{0,30}\Z", description="the name of a group")
+    ] = "posd-tech"
+    clients: Annotated[int, Meta(ge=1, le=32)] = 8
 
 
 class Configuration(Section, frozen=True, kw_only=True):
@@ -333,6 +347,7 @@ class Configuration(Section, frozen=True, kw_only=True):
     training: TrainingSettings = TrainingSettings()
     keys: KeyFileSettings = KeyFileSettings()
     log: LogSettings = LogSettings()
+    diagnostics: DiagnosticsSettings = DiagnosticsSettings()
 
     @property
     def is_training(self) -> bool:

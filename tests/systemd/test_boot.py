@@ -135,7 +135,7 @@ def test_the_terminal_says_that_it_is_ready(machine: BootedMachine) -> None:
     machine.wait("active terminal", lambda: is_ready(machine))
     assert machine.property_of("posd", "Type") == "notify"
     assert machine.property_of("posd", "StatusText") == "running"
-    assert '"event": "ready"' in machine.journal("--unit=posd")
+    assert "ready seconds=" in machine.journal("--unit=posd")
 
 
 def test_its_key_files_are_roots_and_it_runs_as_its_own_user(machine: BootedMachine) -> None:
@@ -202,7 +202,7 @@ def test_the_journal_tells_the_story_and_holds_no_card_number(machine: BootedMac
     everything = machine.run(
         "journalctl", "--quiet", "--no-pager", "--all", "--output=export"
     ).stdout
-    for text in ("Watchdog timeout", "status=9/KILL", '"event": "ready"', "device_found"):
+    for text in ("Watchdog timeout", "status=9/KILL", "ready seconds=", "device_found"):
         assert text in everything
     for card in CARDS:
         assert card.pan.reveal() not in everything
@@ -216,7 +216,7 @@ def test_it_stops_cleanly_with_the_machine(machine: BootedMachine) -> None:
     assert code == 0
     assert seconds < 30
     journal = machine.journal_on_disk()
-    assert '"event": "ended", "exit_code": 0' in journal
+    assert "ended exit_code=0" in journal
     assert "Deactivated successfully" in journal
     console = machine.console.decode("utf-8", "replace")
     assert "Stopped" in console
