@@ -19,6 +19,7 @@ from posd import log
 from posd.core.core import Core
 from posd.core.events import DeviceChanged, Event
 from posd.core.ports import Ports
+from posd.diagnostics.wiring import Diagnostics
 from posd.edges import Devices, LoopTimers, SystemClock, system_random
 from posd.host.connection import HostConnection
 from posd.keys import Keys
@@ -188,19 +189,21 @@ class _Terminal:
             self._mask,
             settle_on_loop,
         )
+        self._diagnostics = Diagnostics(configuration, clock, os.environ)
         self._listener = listener
         if listener is not None:
             self._devices.tap(listener.role, listener.passed)
         ports = Ports(
-            display=self._devices,
+            display=self._diagnostics.display(self._devices),
             printer=self._devices,
-            host=self._host,
+            host=self._diagnostics.host(self._host),
             timers=LoopTimers(self._deliver),
             clock=clock,
             random_bytes=system_random,
             secret_entry=self._prompt,
         )
         self._core = Core(configuration, ledger, ports, keys)
+        self._diagnostics.look_at(self._core, self._devices, keys)
         self._care = LedgerCare(
             self._core,
             Backups.of(configuration),
@@ -223,13 +226,19 @@ class _Terminal:
                 seconds = round(loop.time() - started, 3)
                 _log.info("ready", seconds=seconds, tls=self._configuration.host.tls)
                 self._feed_watchdog()
+                self._diagnostics.open(self._care.back_up_soon, self._look_after_core)
                 gc.collect()
                 gc.freeze()  # what the start made stays: no collection walks it while a clerk waits
                 self._care.start()
             await self._over.wait()
         finally:
             self._manager.stopping()
-            await asyncio.gather(self._host.end(), self._devices.stop(), self._care.stop())
+            await asyncio.gather(
+                self._host.end(),
+                self._devices.stop(),
+                self._care.stop(),
+                self._diagnostics.stop(),
+            )
             self._manager.close()
         _log.info("ended", exit_code=self._exit_code)
         return FAILED if self._exit_code is None else self._exit_code
@@ -240,6 +249,8 @@ class _Terminal:
             return
         if isinstance(event, DeviceChanged):
             self._note_device(event)
+        if self._diagnostics.takes(event):
+            return
         try:
             self._core.handle(event)
         except Exception as error:  # noqa: BLE001 - the core catches its own: this is beyond repair

@@ -18,7 +18,7 @@ from devices import keypad
 from devices.card_reader import BadSwipe, CardReader, Swipe
 from devices.display import Display, Picture
 from devices.keypad import Keypad
-from devices.line import LineSettings, LineState, Tap
+from devices.line import Line, LineSettings, LineState, Tap
 from devices.printer import JobEnded, Printer
 from devices.printer_status import PrinterStatus
 from devices.slip import Slip
@@ -128,6 +128,11 @@ class Devices:
         device = self._by_role()[role]
         assert device is not None
         device.line.tap = tap
+
+    def line(self, role: str) -> Line | None:
+        """The line of a device, for those who look at it; None when it is not configured."""
+        device = self._by_role()[role]
+        return None if device is None else device.line
 
     def start(self) -> None:
         """Look for every device; what is found or missing follows as events."""

@@ -1,0 +1,296 @@
+"""What is answered when somebody looks: read from the core, the ledger and the devices, changed nowhere.
+
+Every function is one slice of the loop's time and short: what is long is given in parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from posd import log
+from posd.core.core import Core
+from posd.core.ports import Clock
+from posd.diagnostics import messages as m
+from posd.diagnostics.causes import Causes
+from posd.diagnostics.observations import Observations
+from posd.edges import Devices
+from posd.keys import Keys
+from posd.ledger.ledger import moment
+from posd.ledger.records import State, TransactionRecord
+from posd.ledger.search import Wanted
+from posd.settings import Configuration
+from posd.terminal.story import story
+from posd.texts import catalogue
+
+Parts = Iterator[m.Answer]
+_ROLES: Final[tuple[m.Role, ...]] = ("keypad", "display", "printer", "card_reader")
+_CASES: Final = 20
+_VOUCHER_DIGITS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Everything that an answer or an act may look at. version: of the program."""
+
+    configuration: Configuration
+    core: Core
+    devices: Devices
+    keys: Keys
+    clock: Clock
+    observations: Observations
+    version: str
+
+    @property
+    def causes(self) -> Causes:
+        return Causes(self.configuration, self.core, self.observations, self.clock)
+
+
+def status(terminal: Terminal, request: m.StatusRequest) -> Parts:
+    """See Status."""
+    core, settings, causes = terminal.core, terminal.configuration, terminal.causes
+    reasons = causes.reasons()
+    yield m.Status(
+        id=request.id,
+        version=terminal.version,
+        terminal=settings.terminal.terminal_id,
+        merchant=settings.terminal.merchant_id,
+        merchant_name=settings.terminal.merchant_name,
+        test_host=settings.terminal.test_host or settings.terminal.software_pin,
+        started=_time(moment(terminal.observations.started)),
+        sells=not reasons,
+        reasons=(*reasons, *causes.warnings()),
+        signed_in=core.money.signed_in,
+        operator=core.money.operator,
+        batch=core.ledger.counters.batch_number,
+        unsettled=core.ledger.transactions.unsettled_count(),
+        batch_limit=settings.money.batch_limit,
+        waiting_slips=core.ledger.print_jobs.waiting_count(),
+        link=_link(terminal),
+        devices=device_states(terminal),
+        cases=_cases(terminal),
+        clock=_clock(terminal),
+        free_bytes=core.ledger.free_space(),
+        needed_bytes=settings.money.free_space_bytes,
+        faults=core.faults,
+        troubles=tuple(
+            m.Trouble(
+                at=_time(moment(seen.at)),
+                code=seen.code,
+                detail=seen.detail,
+                count=seen.count,
+                over=seen.over,
+            )
+            for seen in terminal.observations.troubles
+        ),
+    )
+
+
+def why(terminal: Terminal, request: m.WhyRequest) -> Parts:
+    """See Why."""
+    causes = terminal.causes
+    reasons = causes.reasons()
+    yield m.Why(id=request.id, sells=not reasons, reasons=reasons, warnings=causes.warnings())
+
+
+def devices(terminal: Terminal, request: m.DevicesRequest) -> Parts:
+    """See Devices."""
+    yield m.Devices(id=request.id, devices=device_states(terminal))
+
+
+def screen(terminal: Terminal, request: m.ScreenRequest) -> Parts:
+    """See Screen."""
+    picture = terminal.observations.picture
+    missing = "display" in terminal.core.dialogue.devices_missing
+    yield m.Screen(
+        id=request.id,
+        rows=() if picture is None else picture.rows,
+        columns=0 if picture is None else picture.columns,
+        lines=0 if picture is None else picture.lines,
+        reverse=None if picture is None else picture.reverse,
+        shown=picture is not None and not missing,
+        dialogue=terminal.core.dialogue.state,
+    )
+
+
+def journal(terminal: Terminal, request: m.JournalRequest) -> Parts:
+    """See Journal."""
+    at_most = None if request.before is None else request.before - 1
+    records = terminal.core.ledger.search.journal(Wanted(), at_most, request.count)
+    yield m.Journal(id=request.id, entries=tuple(map(_entry, records)))
+
+
+def show(terminal: Terminal, request: m.ShowRequest) -> Parts:
+    """See Story."""
+    transactions = terminal.core.ledger.transactions
+    record = transactions.by_stan(request.voucher.zfill(_VOUCHER_DIGITS))
+    if record is None:
+        yield m.Failed(
+            id=request.id,
+            reason="not_found",
+            text=f"there is no transaction with voucher {request.voucher}",
+            hint="posctl journal lists the newest ones",
+        )
+        return
+    steps = transactions.steps(record.id)
+    yield m.Story(
+        id=request.id,
+        entry=_entry(record),
+        lines=story(record, steps, catalogue(request.language)),
+        steps=tuple((_time(moment(step.at)), step.what, _words(step.details)) for step in steps),
+    )
+
+
+def flight(terminal: Terminal, request: m.FlightRequest) -> Parts:
+    """A Passed for each entry, then Done."""
+    line = terminal.devices.line(request.role)
+    if line is None:
+        yield m.Failed(
+            id=request.id,
+            reason="absent",
+            text=f"no {request.role} is configured",
+            hint=f"[devices.{request.role}] in posd.toml",
+        )
+        return
+    now = line.now()
+    for entry in line.recorder.entries():
+        yield m.Passed(
+            id=request.id,
+            ago=round(now - entry.at, 3),
+            direction=entry.direction,
+            data=entry.data,
+        )
+    yield m.Done(id=request.id)
+
+
+def settings(terminal: Terminal, request: m.ConfigurationRequest) -> Parts:
+    """A Section each, then Versions. Keys only as check values."""
+    from posd.ledger.schema import MIGRATIONS
+
+    for name in terminal.configuration.__struct_fields__:
+        section = dict(_flattened(getattr(terminal.configuration, name)))
+        yield m.Section(id=request.id, name=name, settings=section)
+    yield m.Versions(
+        id=request.id,
+        versions={
+            "posd": terminal.version,
+            "diagnostics": str(m.VERSION),
+            "ledger schema": str(len(MIGRATIONS)),
+            "starts": str(terminal.core.ledger.counters.generation),
+        },
+        checks={"master key": terminal.keys.master.check_value(3).hex().upper()},
+    )
+
+
+def device_states(terminal: Terminal) -> tuple[m.DeviceState, ...]:
+    """Every role, configured or not."""
+    return tuple(_device(terminal, role) for role in _ROLES)
+
+
+def _device(terminal: Terminal, role: m.Role) -> m.DeviceState:
+    settings = getattr(terminal.configuration.devices, role)
+    line = terminal.devices.line(role)
+    if settings is None or line is None:
+        return m.DeviceState(role=role, configured=False, present=False, reason="not configured")
+    dialogue = terminal.core.dialogue
+    present = role not in dialogue.devices_missing
+    state = dialogue.printer_trouble if role == "printer" and present else ""
+    return m.DeviceState(
+        role=role,
+        configured=True,
+        present=present,
+        port=settings.port,
+        reason="" if present else line.reason,
+        state=state.replace("_", " "),
+        found=line.connections,
+    )
+
+
+def _link(terminal: Terminal) -> m.Link:
+    host, money = terminal.configuration.host, terminal.core.money
+    last, at = money.last_exchange, terminal.observations.exchange_at
+    return m.Link(
+        address=host.address,
+        port=host.port,
+        protection="tls" if host.tls else "plaintext" if host.plaintext else "loopback",
+        busy=money.busy,
+        trouble=money.link_trouble,
+        last_result=last.result,
+        last_reason=terminal.observations.host_failure or last.reason,
+        last_code=last.code,
+        last_at=_time(moment(at)) if at else "",
+    )
+
+
+def _cases(terminal: Terminal) -> tuple[m.Case, ...]:
+    records = terminal.core.ledger.transactions.in_states(
+        State.OPEN, State.REVERSING, State.PENDING, State.UNRESOLVED
+    )
+    return tuple(
+        m.Case(
+            voucher=record.stan,
+            kind=record.kind,
+            state=record.state,
+            amount=record.amount,
+            card=record.masked_card,
+            since=_time(moment(record.created_at)),
+            tries=record.notice_tries if record.state is State.PENDING else record.reversal_tries,
+            last_code=record.reversal_code or record.response_code,
+        )
+        for record in records[:_CASES]
+    )
+
+
+def _clock(terminal: Terminal) -> m.Clock:
+    return m.Clock(
+        machine=_time(terminal.clock.now()),
+        business=_time(moment(terminal.core.ledger.now())),
+        ahead=terminal.causes.ahead(),
+    )
+
+
+def _entry(record: TransactionRecord) -> m.Entry:
+    return m.Entry(
+        transaction=record.id,
+        voucher=record.stan,
+        kind=record.kind,
+        state=record.state,
+        amount=record.amount,
+        card=record.masked_card,
+        at=_time(moment(record.created_at)),
+        operator=record.operator,
+        code=record.response_code,
+    )
+
+
+def _flattened(section: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+    fields: tuple[str, ...] = getattr(section, "__struct_fields__", ())
+    if not fields:
+        yield prefix.removesuffix("."), "" if section is None else str(section)
+        return
+    for name in fields:
+        yield from _flattened(getattr(section, name), f"{prefix}{name}.")
+
+
+def _words(details: object) -> str:
+    pairs = details.items() if isinstance(details, dict) else ()
+    return log.redact_text(" ".join(f"{name}={value}" for name, value in pairs))
+
+
+def _time(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")
+
+
+ANSWERS: Final[dict[type[m.Request], Callable[..., Parts]]] = {
+    m.StatusRequest: status,
+    m.WhyRequest: why,
+    m.DevicesRequest: devices,
+    m.ScreenRequest: screen,
+    m.JournalRequest: journal,
+    m.ShowRequest: show,
+    m.FlightRequest: flight,
+    m.ConfigurationRequest: settings,
+}
+"""Requests that only look, each with what answers it."""

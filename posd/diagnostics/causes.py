@@ -1,0 +1,208 @@
+"""Why the terminal does not sell, first cause first; and what is not right although it does.
+
+Pure reading of the core and of what was observed. The codes are those that the clerk sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from posd.core.core import Core
+from posd.core.ports import Clock
+from posd.diagnostics.messages import Reason
+from posd.diagnostics.observations import (
+    DEVICE_CODES,
+    Observations,
+    connection_code,
+    sign_in_code,
+)
+from posd.ledger.ledger import moment
+from posd.ledger.records import State, TransactionRecord
+from posd.money.money import Refusal
+from posd.settings import Configuration
+from posd.terminal.cases import is_closed
+from posd.texts.errors import ErrorCode
+from protocol.response_codes import asks_sign_in, look_up
+
+CLOCK_MAY_DIFFER: Final = 300
+"""Seconds that the machine's clock and the acquirer's may differ before anybody is told."""
+_MOST: Final = 3  # of one kind: the clerk's list has them all
+_CASES_LOOKED_AT: Final = 20
+_HALTED: Final = "the process ends, and the next start decides"
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """What can be said of one terminal at this moment."""
+
+    configuration: Configuration
+    core: Core
+    observations: Observations
+    clock: Clock
+
+    @property
+    def sells(self) -> bool:
+        """May a clerk begin a sale now?"""
+        return not self.reasons()
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """What stops a sale. Each with what led to it, the first cause first in `because`."""
+        if self.core.halted is not None:
+            return (Reason(code=ErrorCode.LEDGER, detail=_HALTED),)
+        return (*self._refusal(), *self._missing())
+
+    def warnings(self) -> tuple[Reason, ...]:
+        """What does not stop a sale: it will be noticed later, or makes sales fail one by one."""
+        found = [*self._sales_that_fail(), *self._clock(), *self._printer(), *self._cases()]
+        if not any(reason.code in _LINK for each in self.reasons() for reason in _all(each)):
+            found.extend(self._link())
+        return tuple(found)
+
+    def ahead(self) -> int | None:
+        """Seconds that the machine's clock is ahead of the acquirer's; None before it has told its own."""
+        business = moment(self.core.ledger.now())
+        ahead = round((self.clock.now() - business).total_seconds())
+        last = self.core.money.last_sign_in
+        told = last is not None and last.signed_in
+        # Business time never runs back: far behind it the clock is wrong whatever the acquirer says.
+        return ahead if told or ahead < -CLOCK_MAY_DIFFER else None
+
+    # -- what stops a sale -----------------------------------------------------------------------
+
+    def _refusal(self) -> Iterator[Reason]:
+        money = self.core.money
+        match money.refusal():
+            case Refusal.RESTORED:
+                yield Reason(code=ErrorCode.RESTORED)
+            case Refusal.REVERSAL_PENDING:
+                yield from self._reversals()
+            case Refusal.NOT_SIGNED_IN:
+                yield self._not_signed_in()
+            case Refusal.DISK_FULL:
+                yield Reason(code=ErrorCode.DISK_FULL, detail=self._room())
+            case Refusal.BATCH_FULL:
+                count = self.core.ledger.transactions.unsettled_count()
+                yield Reason(code=ErrorCode.BATCH_FULL, detail=f"{count} transactions")
+            case None:
+                if self.core.dialogue.refusal is not None:  # the dialogue has reasons of its own
+                    yield from self._printer()
+            case other:
+                yield Reason(code=ErrorCode.UNEXPECTED, detail=str(other))
+
+    def _reversals(self) -> Iterator[Reason]:
+        pending = self.core.ledger.transactions.in_states(State.OPEN, State.REVERSING)
+        for record in pending[:_MOST]:
+            spent = self.core.money.tries_are_spent(record)
+            code = ErrorCode.TRIES_SPENT if spent else ErrorCode.REVERSAL_PENDING
+            tries = f", sent {record.reversal_tries} times" if record.reversal_tries else ""
+            detail = f"voucher {record.stan}, {record.amount / 100:.2f}{tries}"
+            yield Reason(code=code, detail=detail, because=tuple(self._why_not_reversed(record)))
+
+    def _why_not_reversed(self, record: TransactionRecord) -> Iterator[Reason]:
+        link = tuple(self._link())
+        sign_in = self._failed_sign_in()
+        if link:
+            yield from link
+        elif sign_in is not None:
+            yield sign_in
+        elif record.reversal_code:
+            yield _answered(record.reversal_code)
+        elif self.core.money.last_exchange.result == "no_answer":
+            yield Reason(code=ErrorCode.NO_ANSWER, detail=self.core.money.last_exchange.reason)
+        elif self.core.money.last_exchange.result == "unusable":
+            yield Reason(code=ErrorCode.UNUSABLE_ANSWER)
+
+    def _not_signed_in(self) -> Reason:
+        failed = self._failed_sign_in()
+        if failed is None:
+            return Reason(code=ErrorCode.NOT_SIGNED_IN)
+        return Reason(code=ErrorCode.NOT_SIGNED_IN, because=(failed,))
+
+    def _failed_sign_in(self) -> Reason | None:
+        last = self.core.money.last_sign_in
+        code = None if last is None else sign_in_code(last)
+        if last is None or code is None:
+            return None
+        if code is ErrorCode.NO_CONNECTION:
+            return next(self._link(), Reason(code=code))
+        return Reason(code=code, detail=_code_in_words(last.code) if last.code else "")
+
+    def _link(self) -> Iterator[Reason]:
+        if self.core.money.link_trouble:
+            reason = self.observations.host_failure or self.core.money.last_exchange.reason
+            host = self.configuration.host
+            detail = f"{host.address}:{host.port}: {reason.replace('_', ' ')}"
+            yield Reason(code=connection_code(reason), detail=detail)
+
+    def _missing(self) -> Iterator[Reason]:
+        for role in ("keypad", "display", "card_reader"):
+            if role in self.core.dialogue.devices_missing:
+                yield Reason(code=DEVICE_CODES[role], detail=self.observations.device_reason(role))
+
+    # -- what does not stop it -------------------------------------------------------------------
+
+    def _sales_that_fail(self) -> Iterator[Reason]:
+        count = self.observations.sign_ins_asked_for
+        if count:
+            times = "once" if count == 1 else f"{count} times in a row"
+            yield Reason(code=ErrorCode.SIGN_IN_AGAIN, detail=f"sales were answered so {times}")
+
+    def _clock(self) -> Iterator[Reason]:
+        ahead = self.ahead()
+        if ahead is not None and abs(ahead) > CLOCK_MAY_DIFFER:
+            yield Reason(code=ErrorCode.CLOCK, detail=f"the machine's clock is {in_words(ahead)}")
+
+    def _printer(self) -> Iterator[Reason]:
+        dialogue = self.core.dialogue
+        if "printer" in dialogue.devices_missing:
+            yield Reason(code=ErrorCode.PRINTER, detail=self.observations.device_reason("printer"))
+        elif dialogue.printer_trouble == "paper_out":
+            yield Reason(code=ErrorCode.PAPER_OUT)
+        elif dialogue.printer_trouble:
+            detail = dialogue.printer_trouble.replace("_", " ")
+            yield Reason(code=ErrorCode.PRINTER_FAULT, detail=detail)
+
+    def _cases(self) -> Iterator[Reason]:
+        ledger = self.core.ledger
+        newest = ledger.transactions.in_states(State.UNRESOLVED)[-_CASES_LOOKED_AT:]
+        for record in [each for each in newest if not is_closed(ledger, each)][:_MOST]:
+            yield Reason(code=ErrorCode.UNRESOLVED, detail=f"voucher {record.stan}")
+
+    def _room(self) -> str:
+        free, needed = self.core.ledger.free_space(), self.configuration.money.free_space_bytes
+        return f"{mebibytes(free)} free, {mebibytes(needed)} needed"
+
+
+_LINK: Final = (ErrorCode.NO_CONNECTION, ErrorCode.CERTIFICATE)
+
+
+def in_words(ahead: int) -> str:
+    """How far a clock is ahead (seconds), or behind when it is negative."""
+    minutes = round(abs(ahead) / 60)
+    days, minutes = divmod(minutes, 24 * 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{minutes} min"]
+    behind = "ahead of" if ahead > 0 else "behind"
+    return f"{' '.join(filter(None, parts))} {behind} the acquirer's"
+
+
+def mebibytes(count: int) -> str:
+    """A number of bytes for people."""
+    return f"{count / (1 << 20):.1f} MiB"
+
+
+def _answered(code: str) -> Reason:
+    kind = ErrorCode.SIGN_IN_AGAIN if asks_sign_in(code) else ErrorCode.REVERSAL_REFUSED
+    return Reason(code=kind, detail=_code_in_words(code))
+
+
+def _code_in_words(code: str) -> str:
+    return f"the acquirer answers {code} ({look_up(code).en})"
+
+
+def _all(reason: Reason) -> Iterator[Reason]:
+    yield reason
+    for each in reason.because:
+        yield from _all(each)
