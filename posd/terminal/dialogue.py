@@ -30,6 +30,9 @@ from posd.core.events import (
     PrinterChanged,
     RequestRefused,
     SecretTyped,
+    SettlementDue,
+    SettlementEnded,
+    SettlementProgress,
     SignInEnded,
     TransactionEnded,
 )
@@ -59,7 +62,8 @@ class Dialogue:
     Attributes that the rows of flows use: configuration, money, ledger, ports, prompts, form,
     trail (the states that 清除 leads back to), devices_missing, printer_trouble,
     perhaps_on_paper (print jobs that waited through a restart, or whose printing ended in doubt),
-    missed (transactions reported where no step took the report: idle tells of them).
+    missed (transactions reported where no step took the report: idle tells of them), settlement_told,
+    reminded_at (what idle has told of a settlement).
     """
 
     def __init__(
@@ -83,6 +87,8 @@ class Dialogue:
         self.perhaps_on_paper = {job.id for job in ledger.print_jobs.waiting()}
         self.missed: list[int] = []
         self.ending: Ending | None = None  # how a clerk ended this life of the terminal
+        self.settlement_told = False  # that one is unfinished has been on the screen
+        self.reminded_at = 0  # how many were stored when 请结算 was said last
         self.stale = 0  # results of printing that nobody waits for
         self.cut: tuple[str, ...] = ()  # what of the last screen did not fit; empty, or a mistake
         self._timers = timers
@@ -166,6 +172,12 @@ class Dialogue:
                 self._dispatch("refused", event)
             case SignInEnded():
                 self._sign_in_ended(event)
+            case SettlementProgress():
+                self._dispatch("settling", event)
+            case SettlementEnded():
+                self._dispatch("settled" if event.settled else "unsettled", event)
+            case SettlementDue():
+                self._dispatch("settlement_due", event)
             case PoweredUp():
                 self._dispatch("power_up", event)
 

@@ -42,6 +42,7 @@ CLOSED: Final = frozenset(
         Refusal.RESTORED,
         Refusal.DISK_FULL,
         Refusal.BATCH_FULL,
+        Refusal.SETTLEMENT_UNFINISHED,
     }
 )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from posd.core.events import Phase
+from posd.core.events import Phase, SettlementProgress
 from posd.ledger.records import PrintJob, TransactionRecord
 from posd.money.requests import SwipedCard
+from posd.terminal.order_choice import OrderChoice
 
 
 @dataclass(slots=True)
@@ -32,9 +33,14 @@ class Form:
 
     order: int | None = None
     order_number: str = ""
+    label: str = ""  # of a held order, as typed: up to 11 digits
+    orders: OrderChoice = field(default_factory=OrderChoice)
     original: TransactionRecord | None = None
     attempted: bool = False  # a request for the order was made
     similar: str = ""  # voucher number of an approved sale of the same card and amount
+
+    settlement: int | None = None  # the one that ended, or is unfinished
+    settling: SettlementProgress | None = None  # its message on the line
 
     transaction: int | None = None  # the request on its way, or the one that is shown
     phase: Phase | None = None

@@ -50,6 +50,7 @@ EVENTS: Final = frozenset(
         # the money core
         *("progress", "refused", "signed_in", "signed_off", "sign_in_failed"),
         *(outcome.value for outcome in Outcome),
+        *("settling", "settled", "unsettled", "settlement_due"),
         # the beginning, and what an action asks for next
         *("power_up", "next"),
     }

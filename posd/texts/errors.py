@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     NOT_SIGNED_IN = "E305"
     TRIES_SPENT = "E306"
     UNRESOLVED = "E307"
+    SETTLEMENT_UNFINISHED = "E308"
 
     CLOCK = "E401"
 

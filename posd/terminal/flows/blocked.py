@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from posd.money.money import Refusal
 from posd.terminal.choices import is_digit
 from posd.terminal.exchange import keep_transaction, refusal_text
+from posd.terminal.flows.settlement import start as start_settlement
 from posd.terminal.flows.sign_in import SIGN_IN
 from posd.terminal.machine import IDLE, STAY, Flow, Row, Step
 from posd.terminal.screens import Screen
@@ -22,11 +23,14 @@ _CODES: Final[dict[str, ErrorCode]] = {
     Refusal.RESTORED: ErrorCode.RESTORED,
     Refusal.DISK_FULL: ErrorCode.DISK_FULL,
     Refusal.BATCH_FULL: ErrorCode.BATCH_FULL,
+    Refusal.SETTLEMENT_UNFINISHED: ErrorCode.SETTLEMENT_UNFINISHED,
 }
 _HINTS: Final[dict[str, str]] = {
     Refusal.NOT_SIGNED_IN: "hint.confirm_sign_in",
     Refusal.REVERSAL_PENDING: "hint.retry_or_cases",
     Refusal.RESTORED: "hint.confirm_read",
+    Refusal.SETTLEMENT_UNFINISHED: "hint.confirm_go_on",
+    Refusal.BATCH_FULL: "hint.confirm_settle",
 }
 
 
@@ -64,6 +68,14 @@ def waits_for_supervisor(dialogue: Dialogue, _event: object) -> bool:
     return dialogue.form.refusal == Refusal.RESTORED
 
 
+def waits_for_settlement(dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.form.refusal == Refusal.SETTLEMENT_UNFINISHED
+
+
+def waits_for_empty_batch(dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.form.refusal == Refusal.BATCH_FULL
+
+
 def is_open_again(dialogue: Dialogue, _event: object) -> bool:
     """The reason is gone: looked at every second, whatever made it go."""
     return dialogue.refusal is None and not dialogue.money.busy
@@ -85,6 +97,8 @@ FLOW = Flow(
         Row("shown", "confirm", waits_for_sign_in, SIGN_IN),
         Row("shown", "confirm", waits_for_reversal, STAY, retry_now),
         Row("shown", "confirm", waits_for_supervisor, "restored.told"),
+        Row("shown", "confirm", waits_for_settlement, "settlement.waiting", start_settlement),
+        Row("shown", "confirm", waits_for_empty_batch, "settlement.totals"),
         Row("shown", "confirm", None, IDLE),
         # as in the menu: 8 is 交易查询
         Row("shown", "digit", partial(is_digit, "8"), "in_doubt.list"),

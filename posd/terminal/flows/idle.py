@@ -18,6 +18,7 @@ from posd.terminal.exchange import (
 from posd.terminal.fields import add_amount_digit, say_unreadable, take_card
 from posd.terminal.flows.lock import LOCKED, is_locked
 from posd.terminal.flows.restored import is_restored
+from posd.terminal.flows.settlement import start_by_time
 from posd.terminal.flows.sign_in import SIGN_IN
 from posd.terminal.machine import STAY, Flow, Row, Step
 from posd.terminal.screens import Screen
@@ -67,10 +68,29 @@ def show_missed(dialogue: Dialogue, _event: object) -> None:
     dialogue.form.transaction, *dialogue.missed = missed
 
 
+def settlement_waits(dialogue: Dialogue, _event: object) -> bool:
+    """Is a settlement unfinished, and has nobody been told in this life of the terminal?"""
+    return not dialogue.settlement_told and dialogue.money.settlement_unfinished is not None
+
+
+def batch_is_nearly_full(dialogue: Dialogue) -> bool:
+    """Is it time to settle, by the number of transactions?"""
+    count = dialogue.ledger.transactions.unsettled_count()
+    return count >= dialogue.configuration.money.batch_warning
+
+
 def look_around(dialogue: Dialogue) -> None:
-    """A lock at once, whatever led here; what was missed when the answer on idle has gone."""
-    if is_locked(dialogue, None) or (not dialogue.notice and something_was_missed(dialogue, None)):
+    """A lock at once, whatever led here; what was missed when the answer on idle has gone.
+
+    After each transaction of a batch that is nearly full: 请结算.
+    """
+    untold = something_was_missed(dialogue, None) or settlement_waits(dialogue, None)
+    if is_locked(dialogue, None) or (not dialogue.notice and untold):
         dialogue.next()
+    count = dialogue.ledger.transactions.unsettled_count()
+    if count != dialogue.reminded_at and batch_is_nearly_full(dialogue):
+        dialogue.say("say.settle_now", count=count)
+    dialogue.reminded_at = count
 
 
 def some_slip_is_kept(dialogue: Dialogue, _event: object) -> bool:
@@ -122,6 +142,8 @@ def status_words(dialogue: Dialogue) -> list[str]:
     if waiting:
         words.append(dialogue.text("status.in_doubt", count=waiting))
     count = dialogue.ledger.transactions.unsettled_count()
+    if batch_is_nearly_full(dialogue) and refusal is None:
+        words.insert(1, dialogue.text("status.settle_now"))
     if count:
         words.append(dialogue.text("status.unsettled", count=count))
     kept = dialogue.ledger.print_jobs.waiting_count()
@@ -151,6 +173,7 @@ FLOW = Flow(
         Row("ready", "power_up", is_locked, LOCKED),
         Row("ready", "power_up", is_restored, "restored.told"),
         Row("ready", "power_up", is_unseen, LAST, show_unseen),
+        Row("ready", "power_up", settlement_waits, "settlement.unfinished"),
         Row("ready", "digit", is_closed, BLOCKED, keep_closed),
         Row("ready", "digit", None, "sale.amount", add_amount_digit),
         Row("ready", "card", is_closed, BLOCKED, keep_closed),
@@ -164,8 +187,11 @@ FLOW = Flow(
         Row("ready", "clear", None, STAY),
         Row("ready", "next", is_locked, LOCKED),
         Row("ready", "next", something_was_missed, LAST, show_missed),
+        Row("ready", "next", settlement_waits, "settlement.unfinished"),
         Row("ready", "timeout", something_was_missed, LAST, show_missed),
+        Row("ready", "timeout", settlement_waits, "settlement.unfinished"),
         Row("ready", "timeout", None, STAY),
+        Row("ready", "settlement_due", None, "settlement.waiting", start_by_time),
         Row("ready", "printer_ready", some_slip_is_kept, "kept.offer"),
         Row("ready", "slip_due", can_print, SLIPS, take_due_slip),
         # what ends while nobody is at the terminal is shown, and its slip is offered

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from posd import VERSION
+from posd.batch_slips import DETAILS, SUMMARY
 from posd.terminal.choices import Item, choice
 from posd.terminal.flows.lock import LOCKED, lock
+from posd.terminal.flows.settlement import LAST_SETTLEMENT, TO_PRINT, wants
 from posd.terminal.flows.sign_in import SIGN_IN, start_sign_off
 from posd.terminal.machine import Part, Step, assemble, result_seconds
 from posd.terminal.screens import Screen
@@ -18,12 +21,27 @@ MENUS: Final[dict[str, tuple[Item, ...]]] = {
     "main": (
         Item("1", "menu.void", "void.password"),
         Item("2", "menu.refund", "refund.password", business=True),
+        Item("3", "menu.pre_authorisations", "pre_authorisations"),
+        Item("4", "menu.balance", "balance.card", business=True),
         Item("6", "menu.print", "print"),
+        Item("7", "menu.settlement", "settlement.totals"),
         Item("8", "menu.query", "query"),
         Item("9", "menu.manage", "manage"),
     ),
+    "pre_authorisations": (
+        Item("1", "menu.pre_authorisation", "pre_authorisation.amount", business=True),
+        Item("2", "menu.completion", "completion.card", business=True),
+        Item("3", "menu.pre_authorisation_void", "pre_authorisation_void.voucher", business=True),
+        Item("4", "menu.completion_void", "completion_void.password", business=True),
+        Item("5", "menu.completion_notice", "completion_notice.card", business=True),
+    ),
     "query": (Item("5", "menu.in_doubt", "in_doubt.list"),),
-    "print": (Item("7", "menu.kept_slips", "kept.offer"),),
+    "print": (
+        Item("3", "menu.print_details", TO_PRINT, partial(wants, DETAILS)),
+        Item("4", "menu.print_summary", TO_PRINT, partial(wants, SUMMARY)),
+        Item("5", "menu.print_settlement", TO_PRINT, partial(wants, LAST_SETTLEMENT)),
+        Item("7", "menu.kept_slips", "kept.offer"),
+    ),
     "manage": (
         Item("1", "menu.sign_in", SIGN_IN),
         Item("2", "menu.sign_off", "sign_in.leaving", start_sign_off),

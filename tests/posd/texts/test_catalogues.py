@@ -43,12 +43,13 @@ LONGEST = {
     "words": "机构确认已扣款",
     "age": "99mo",
     "key": "CLEAR",
-    "of": "15",
+    "of": "65",
+    "number": "65",
 }
 """Each placeholder with the longest value that it is ever filled with."""
 
 FEW_VALUES = {
-    "kind": "(sale|void|refund|balance)",
+    "kind": "(sale|void|refund|balance|pre_authorisation|completion|completion_notice)",
     "name": "(not_sent|reversed|unresolved|no_answer)",
     "menu": f"({'|'.join(MENUS)})",
     "role": "(supervisor|cashier)",
