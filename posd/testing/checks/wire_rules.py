@@ -68,10 +68,16 @@ def numbers_on_the_wire(evidence: Evidence) -> Iterator[Violation]:
         if first is message or message.mti == "0400" or message.mti in ("0500", "0320"):
             continue
         notice = message.mti == first.mti == "0220" and message.batch == first.batch
-        if again and (first.mti in _MANAGEMENT or message.mti in _MANAGEMENT):
+        if again and (_is_free(first) or _is_free(message) or message.batch != first.batch):
+            owners[stan] = message  # within a batch the ledger's own rule still holds
             continue
         if not notice:
             yield Violation("M2", f"its number was used by {_at(first)}", _at(message))
+
+
+def _is_free(message: Wire) -> bool:
+    """Does its number name nothing that is kept?"""
+    return message.mti in _MANAGEMENT or message.mti == "0320"
 
 
 def not_sent_means_no_byte(evidence: Evidence) -> Iterator[Violation]:

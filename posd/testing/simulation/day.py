@@ -120,7 +120,8 @@ class Day:
             self._host.close()
 
     def _open(self) -> None:
-        """Now and then the counter stands just before its wrap."""
+        """Now and then the counter, or the batch's number, stands just before its wrap."""
+        self._host.change_batch(self._chance.one(("000001", "000777", "999998", "999999")))
         self._power_on()
         if self._chance.happens(0.3):
             ledger = self._running().ledger

@@ -103,9 +103,8 @@ class Troublemaker:
         self._day.crash_acquirer_at_next_request()
 
     def _other_batch(self) -> None:
-        """At the next sign-in the terminal hears of another batch number."""
-        batch = f"{self._chance.one((self._chance.whole(1, 999_999), 999_999, 1)):06d}"
-        self._day.change_batch(batch)
+        """At the next sign-in the terminal hears of another batch number, which was never in use."""
+        self._day.change_batch(f"{self._chance.whole(2, 999_990):06d}")
 
     # --- the way ------------------------------------------------------------------------------------
 
