@@ -18,6 +18,7 @@ from posd.texts import amount_text
 from protocol.card import mask_digit_runs
 from protocol.response_codes import look_up
 
+LARGE_COLUMNS: Final = 16  # on paper of 32
 _EXPIRY_NOT_SHOWN: Final = "**/**"
 _ENTRY_LETTERS: Final = {"02": "/S", "05": "/I", "07": "/C", "01": "/M"}  # element 22, digits 1-2
 _HOST_TEXTS: Final = ((3, 23), (23, 43), (43, 63), (63, 123))  # element 63 after its 3 characters
@@ -61,7 +62,7 @@ def _transaction(record: TransactionRecord, original: TransactionRecord | None) 
         Text(f"{record.masked_card} {_ENTRY_LETTERS.get(record.entry_mode[:2], '')}".rstrip()),
         Pair("有效期", _EXPIRY_NOT_SHOWN),
         Text("交易类型 TYPE"),
-        Text(layout.kind, large=True),
+        *_kind(layout),
         Pair("批次号", record.batch_number),
         Pair("凭证号", record.stan),
         *_authorisation(record),
@@ -72,6 +73,14 @@ def _transaction(record: TransactionRecord, original: TransactionRecord | None) 
         Text("备注 REFERENCE"),
         *(Text(remark) for remark in _remarks(record, layout, original)),
     ]
+
+
+def _kind(layout: Layout) -> list[Row]:
+    """交易类型, in one large row where the narrowest paper has room for it, else broken between its words."""
+    if grid.width(layout.kind) <= LARGE_COLUMNS:
+        return [Text(layout.kind, large=True)]
+    chinese, slash, english = layout.kind.partition("/")
+    return [Text(chinese + slash, large=True), Text(english, large=True)]
 
 
 def _copy(body: list[Row], copy: str, configuration: Configuration) -> Slip:
@@ -104,13 +113,27 @@ def _remarks(
 ) -> list[str]:
     """The original's voucher, what a special approval means, the texts of element 63."""
     remarks = []
-    if layout.original and original is not None:
-        remarks.append(f"{layout.original} {original.stan}")
+    if layout.original:
+        remarks += _original(record, layout, original)
     if record.response_code not in ("", "00"):
         remarks.append(look_up(record.response_code).zh)
     texts = _element(record, 63)
     remarks += [_clean(texts[start:end]) for start, end in _HOST_TEXTS]
     return [remark for remark in remarks if remark]
+
+
+def _original(
+    record: TransactionRecord, layout: Layout, original: TransactionRecord | None
+) -> list[str]:
+    """By its voucher; one that this ledger does not hold as the clerk named it: 37 or 38, date of 61."""
+    if original is not None:
+        return [f"{layout.original} {original.stan}"]
+    named = (("原参考号", 37), ("原授权码", 38))
+    remarks = [
+        f"{label} {record.request[number]!s}" for label, number in named if number in record.request
+    ]
+    date = str(record.request.get(61, ""))[12:16]
+    return [*remarks, f"原交易日期 {date}"] if date else remarks
 
 
 def _element(record: TransactionRecord, number: int) -> bytes:

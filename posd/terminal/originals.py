@@ -64,7 +64,7 @@ def found(wanted: Wanted, dialogue: Dialogue) -> TransactionRecord | None:
     form, search = dialogue.form, dialogue.ledger.search
     if form.number:
         candidates = search.by_voucher(form.number.zfill(VOUCHER.length))
-        if is_of_closed_batch(dialogue, None):
+        if form.date and is_of_closed_batch(dialogue, None):
             candidates = [each for each in candidates if _date(dialogue, each) == form.date]
         return next(iter(candidates), None)
     if wanted.code is REFERENCE:
@@ -127,20 +127,41 @@ def approved_amount(record: TransactionRecord) -> int:
     return record.amount if record.approved_amount is None else record.approved_amount
 
 
-def take_original(wanted: Wanted, dialogue: Dialogue, _event: object) -> None:
-    """The original, when this ledger holds it; what was typed stays in the form either way."""
-    dialogue.form.original = found(wanted, dialogue)
-
-
-def choose_original(wanted: Wanted, then: str) -> Part:
-    """Steps voucher, code and date; then the original, if it is here, is in the form."""
+def by_voucher(
+    wanted: Wanted, then: str, hint: str, *before: Row, known: Action | None = None
+) -> Part:
+    """Step voucher: an original of this ledger, into the form; rows of `before` see 确认 first."""
 
     def voucher_screen(dialogue: Dialogue) -> Screen:
         return Screen(
             dialogue.text("title.original_voucher"),
             (dialogue.form.number or dialogue.text("line.voucher_zeros"),),
-            dialogue.text(f"hint.empty_is_{wanted.code.attribute}"),
+            dialogue.text(hint),
         )
+
+    return Part(
+        (Step("voucher", voucher_screen, help=f"original_{wanted.code.attribute}"),),
+        (
+            *text_rows("voucher", VOUCHER),
+            *before,
+            Row(
+                "voucher",
+                "confirm",
+                partial(is_refused, wanted),
+                STAY,
+                partial(say_refusal, wanted),
+            ),
+            Row("voucher", "confirm", None, then, taking(wanted, known)),
+        ),
+    )
+
+
+def choose_original(wanted: Wanted, then: str, *, known: tuple[str, Action] | None = None) -> Part:
+    """Steps voucher, code and date, then `then`; with the original in the form when it is here.
+
+    known: another step for that case, and what is done there.
+    """
+    after, do = known or (then, None)
 
     def code_screen(dialogue: Dialogue) -> Screen:
         return Screen(
@@ -156,42 +177,69 @@ def choose_original(wanted: Wanted, then: str) -> Part:
             dialogue.text("hint.confirm_cancel"),
         )
 
-    def is_refused(dialogue: Dialogue, _event: object) -> bool:
-        return refusal_of(wanted, dialogue) != ""
+    def is_here(dialogue: Dialogue, _event: object) -> bool:
+        return found(wanted, dialogue) is not None
 
-    def say_refusal(dialogue: Dialogue, _event: object) -> None:
-        original = found(wanted, dialogue)
-        card = short_card(original.masked_card) if original else ""
-        dialogue.say(refusal_of(wanted, dialogue), card=card)
-
-    take = partial(take_original, wanted)
+    voucher = by_voucher(
+        wanted,
+        after,
+        f"hint.empty_is_{wanted.code.attribute}",
+        Row("voucher", "confirm", partial(is_empty, VOUCHER), "code"),
+        Row("voucher", "confirm", is_of_closed_batch, "date"),
+        known=do,
+    )
+    too_short = partial(say_is_incomplete, wanted.code)
     return Part(
         (
-            Step("voucher", voucher_screen, help=f"original_{wanted.code.attribute}"),
+            *voucher.steps,
             Step("code", code_screen, help=wanted.code.attribute),
             Step("date", date_screen, help="original_date"),
         ),
         (
-            *text_rows("voucher", VOUCHER),
-            Row("voucher", "confirm", partial(is_empty, VOUCHER), "code"),
-            Row("voucher", "confirm", is_of_closed_batch, "date"),
-            Row("voucher", "confirm", is_refused, STAY, say_refusal),
-            Row("voucher", "confirm", None, then, take),
+            *voucher.rows,
             *text_rows("code", wanted.code),
-            Row(
-                "code",
-                "confirm",
-                partial(is_incomplete, wanted.code),
-                STAY,
-                partial(say_is_incomplete, wanted.code),
-            ),
+            Row("code", "confirm", partial(is_incomplete, wanted.code), STAY, too_short),
             Row("code", "confirm", None, "date"),
             *text_rows("date", DATE),
             Row("date", "confirm", is_no_date, STAY, say_is_no_date),
-            Row("date", "confirm", is_refused, STAY, say_refusal),
-            Row("date", "confirm", None, then, take),
+            Row("date", "confirm", partial(is_refused, wanted), STAY, partial(say_refusal, wanted)),
+            Row("date", "confirm", is_here, after, taking(wanted, do)),
+            Row("date", "confirm", None, then, taking(wanted, None)),
         ),
     )
+
+
+def taking(wanted: Wanted, do: Action | None) -> Action:
+    """The original, when this ledger holds it; what was typed stays in the form either way."""
+
+    def take_original(dialogue: Dialogue, event: object) -> None:
+        dialogue.form.original = found(wanted, dialogue)
+        if do is not None:
+            do(dialogue, event)
+
+    return take_original
+
+
+def is_refused(wanted: Wanted, dialogue: Dialogue, _event: object) -> bool:
+    return refusal_of(wanted, dialogue) != ""
+
+
+def say_refusal(wanted: Wanted, dialogue: Dialogue, _event: object) -> None:
+    original = found(wanted, dialogue)
+    card = short_card(original.masked_card) if original else ""
+    dialogue.say(refusal_of(wanted, dialogue), card=card)
+
+
+def take_whole(dialogue: Dialogue, _event: object) -> None:
+    """What is undone is undone whole."""
+    original = dialogue.form.original
+    assert original is not None
+    dialogue.form.amount = approved_amount(original)
+
+
+def nothing_more(_dialogue: Dialogue, _original: TransactionRecord) -> str:
+    """A `Wanted.refusal` that adds none."""
+    return ""
 
 
 # --- its card -------------------------------------------------------------------------------------
@@ -221,6 +269,18 @@ def _is_card_of(dialogue: Dialogue, original: TransactionRecord, track2: Track) 
     except KeyError:
         return track2.pan.masked == original.masked_card
     return track2.pan == pan
+
+
+def needs_card(dialogue: Dialogue, _event: object) -> bool:
+    """By setting; and always when its number is not in this ledger (any more)."""
+    original = dialogue.form.original
+    if original is None or dialogue.configuration.void.ask_card:
+        return True
+    try:
+        dialogue.ledger.transactions.card(original.id)
+    except KeyError:
+        return True
+    return False
 
 
 def say_other_card(dialogue: Dialogue, _event: CardSwiped) -> None:

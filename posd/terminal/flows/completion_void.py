@@ -1,0 +1,86 @@
+"""完成撤销: the supervisor's password, the completion of this batch, its card; the hold is there again."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from posd.money.kinds import KINDS
+from posd.terminal.exchange import exchange
+from posd.terminal.fields import (
+    REFERENCE,
+    VOUCHER,
+    card_and_pin,
+    is_empty,
+    pin_wanted,
+    supervisor_password,
+    title_with_amount,
+)
+from posd.terminal.flows.void import void_pin
+from posd.terminal.machine import STAY, Row, assemble
+from posd.terminal.originals import (
+    Wanted,
+    by_voucher,
+    is_earlier,
+    is_other_card,
+    needs_card,
+    say_other_card,
+    send_about,
+    settlement_date,
+    shown_step,
+    take_whole,
+)
+
+if TYPE_CHECKING:
+    from posd.ledger.records import TransactionRecord
+    from posd.terminal.dialogue import Dialogue
+
+title = title_with_amount("title.completion_void")
+send = send_about("completion_void")
+
+
+def refusal(dialogue: Dialogue, original: TransactionRecord) -> str:
+    """Settled money goes back by refund."""
+    if dialogue.ledger.transactions.refunded(original.id):
+        return "say.void_refunded"
+    if original.batch != dialogue.ledger.counters.open_batch:
+        return "say.void_settled"
+    if is_earlier(settlement_date(dialogue, original), dialogue.money.host_date):
+        return "say.void_other_day"
+    return ""
+
+
+WANTED = Wanted(KINDS["completion_void"].originals, REFERENCE, "say.not_a_completion", refusal)
+
+
+def say_voucher_wanted(dialogue: Dialogue, _event: object) -> None:
+    dialogue.say("say.voucher_wanted")
+
+
+FLOW = assemble(
+    "completion_void",
+    supervisor_password("voucher"),
+    by_voucher(
+        WANTED,
+        "shown",
+        "hint.confirm_cancel",
+        Row("voucher", "confirm", partial(is_empty, VOUCHER), STAY, say_voucher_wanted),
+        known=take_whole,
+    ),
+    shown_step(
+        title,
+        "hint.confirm_void",
+        Row("shown", "confirm", needs_card, "card"),
+        Row("shown", "confirm", pin_wanted(void_pin), "pin"),
+        Row("shown", "confirm", None, "waiting", send),
+    ),
+    card_and_pin(
+        title,
+        send,
+        "waiting",
+        pin_setting=void_pin,
+        before=(Row("card", "card", is_other_card, STAY, say_other_card),),
+    ),
+    exchange(title, "void", "voucher"),
+    before="menu.pre_authorisations",
+)
