@@ -90,6 +90,19 @@ def _parser(command: str) -> argparse.ArgumentParser:
         installing.add_arguments(install)
         install.set_defaults(call=installing.run)
 
+    init = commands.add_parser("init", help="make a new terminal: configuration, key, passwords")
+    if command == "init":
+        from posd import init as initial
+
+        initial.add_arguments(init)
+        init.set_defaults(call=initial.run)
+
+    keys = commands.add_parser("keys", help="load the acquirer's master key, show check values")
+    if command == "keys":
+        from posd import key_loading
+
+        key_loading.add_commands(keys.add_subparsers(metavar="COMMAND", required=True))
+
     version = commands.add_parser("version", help="show the version")
     version.set_defaults(call=_version)
     return parser

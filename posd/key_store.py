@@ -1,0 +1,121 @@
+"""Where the unit's credentials come from: two files that root alone reads, or two encrypted to this machine.
+
+posd.service loads /etc/posd/device.key and /etc/posd/master.key (hex digits). An encrypted key lies beside
+them (systemd-creds(1): bound to the machine's own secret, and to its TPM where there is one), and a drop-in
+of the unit names it instead. A key is in one of the two places, never in both.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from posd.placed_files import place
+
+DEVICE: Final = "device-key"
+MASTER: Final = "master-key"
+NAMES: Final = (DEVICE, MASTER)
+_PLAIN: Final = {DEVICE: "etc/posd/device.key", MASTER: "etc/posd/master.key"}
+_ENCRYPTED: Final = {name: f"etc/posd/{name}.cred" for name in NAMES}
+_DROP_IN: Final = "etc/systemd/system/posd.service.d/50-encrypted-keys.conf"
+_TOOL: Final = "systemd-creds"
+_SECONDS: Final = 60
+
+
+class KeyStoreError(Exception):
+    """A key cannot be read or written: which file and why, in one line, never with its content."""
+
+
+class KeyStore:
+    """The keys of the system below root. Raises KeyStoreError."""
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._root = root
+
+    @property
+    def can_encrypt(self) -> bool:
+        """Only for the machine that runs: another one has another secret."""
+        return self._root == Path("/") and os.geteuid() == 0 and shutil.which(_TOOL) is not None
+
+    def file_of(self, name: str) -> Path | None:
+        """Where this key lies; None: it was not loaded yet."""
+        for places in (_ENCRYPTED, _PLAIN):
+            path = self._root / places[name]
+            if path.exists():
+                return path
+        return None
+
+    def is_encrypted(self, name: str) -> bool:
+        return (self._root / _ENCRYPTED[name]).exists()
+
+    def read(self, name: str) -> bytes:
+        """The key. Raises KeyStoreError also when there is none, or no hex digits."""
+        path = self.file_of(name)
+        if path is None:
+            raise KeyStoreError(f"{self._root / _PLAIN[name]}: no key has been loaded")
+        try:
+            text = self._decrypt(name, path) if self.is_encrypted(name) else path.read_bytes()
+            return bytes.fromhex(text.decode("ascii"))
+        except OSError as error:
+            raise KeyStoreError(f"{path}: {_words(error)}") from None
+        except ValueError:
+            raise KeyStoreError(f"{path}: expected hex digits") from None
+
+    def write(self, name: str, key: bytes, *, encrypt: bool) -> Path:
+        """Put the key there, whole or not at all, readable by root alone; returns its file."""
+        places, others = (_ENCRYPTED, _PLAIN) if encrypt else (_PLAIN, _ENCRYPTED)
+        path, other = self._root / places[name], self._root / others[name]
+        content = f"{key.hex()}\n".encode("ascii")
+        try:
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            place(path, self._encrypt(name, content) if encrypt else content, 0o600, replace=True)
+            other.unlink(missing_ok=True)
+            self._tell_unit()
+        except OSError as error:
+            raise KeyStoreError(f"{error.filename or path}: {_words(error)}") from None
+        return path
+
+    def _tell_unit(self) -> None:
+        """The drop-in names what is encrypted; without any it is not needed."""
+        drop_in = self._root / _DROP_IN
+        lines = [
+            f"LoadCredentialEncrypted={name}:/{_ENCRYPTED[name]}"
+            for name in NAMES
+            if self.is_encrypted(name)
+        ]
+        if not lines:
+            drop_in.unlink(missing_ok=True)
+            return
+        drop_in.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        text = "\n".join(["# Written by posd: these keys are encrypted.", "[Service]", *lines, ""])
+        place(drop_in, text.encode("ascii"), 0o644, replace=True)
+
+    def _encrypt(self, name: str, content: bytes) -> bytes:
+        return _creds("encrypt", f"--name={name}", "-", "-", content=content)
+
+    def _decrypt(self, name: str, path: Path) -> bytes:
+        return _creds("decrypt", f"--name={name}", str(path), "-", content=b"")
+
+
+def _creds(*words: str, content: bytes) -> bytes:
+    try:
+        done = subprocess.run(  # noqa: S603 - systemd's own tool; the key goes through a pipe
+            [shutil.which(_TOOL) or _TOOL, *words],
+            input=content,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        raise KeyStoreError(f"{_TOOL} cannot be run") from None
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise KeyStoreError(f"{_TOOL} {words[0]}: {said or f'exit code {done.returncode}'}")
+    return done.stdout
+
+
+def _words(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
