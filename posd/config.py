@@ -250,8 +250,9 @@ class _Source:
         named = re.match(r"Object (?:contains unknown|missing required) field `(.*?)`", text, re.S)
         key = ".".join(part for part in (path, named[1] if named else "") if part)
         if named and text.startswith("Object contains"):
-            known = ", ".join(sorted(_fields_at(path)))
-            return self.error(_printable(key), f"expected one of {known}, found an unknown key")
+            known = sorted(_fields_at(path))
+            problem = f"expected one of {', '.join(known)}, found an unknown key"
+            return self.error(_printable(key), problem + _suggestion(named[1], known))
         expected = _expected(_type_at(key))
         if named:
             return self.error(key, f"expected {expected}, found nothing")
@@ -274,6 +275,13 @@ def _with_absolute_ports(configuration: Configuration, base: Path) -> Configurat
             device = msgspec.structs.replace(device, port=port)
         devices[role] = device
     return msgspec.structs.replace(configuration, devices=DeviceSettings(**devices))
+
+
+def _suggestion(word: str, known: list[str]) -> str:
+    from difflib import get_close_matches  # only a fault needs it
+
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _printable(key: str) -> str:

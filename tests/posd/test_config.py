@@ -195,6 +195,13 @@ def test_an_unknown_table_is_refused(directory: Path) -> None:
     assert "expected one of backup, devices, diagnostics, dialect, host" in str(error)
 
 
+def test_a_mistyped_name_is_answered_with_the_one_that_was_meant(directory: Path) -> None:
+    assert str(fault(directory, MINIMAL + "\n[hots]\nport = 1\n")).endswith("did you mean host?")
+    error = fault(directory, changed("port = 6000", "port = 6000\nanswer_second = 5"))
+    assert str(error).endswith("did you mean answer_seconds?")
+    assert "did you mean" not in str(fault(directory, MINIMAL + "\n[xyz]\nport = 1\n"))
+
+
 def test_a_missing_table_is_named(directory: Path) -> None:
     error = fault(directory, "[terminal]" + MINIMAL.split("[terminal]")[1].split("[host]")[0])
     assert error.key == "host"
