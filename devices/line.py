@@ -63,6 +63,10 @@ class Line:
         """Why the line is absent, for a technician; empty when it is present."""
         self.connections = 0
         """How often the device was found: what was known of it belongs to one connection."""
+        self.bytes_in = 0
+        """Bytes that came in since the line was made."""
+        self.bytes_out = 0
+        """Bytes that the kernel took since then."""
         self._on_bytes = on_bytes
         self._on_state = on_state
         self._on_drained = on_drained
@@ -241,6 +245,7 @@ class Line:
         if not data:
             self._lose("hung up")
             return
+        self.bytes_in += len(data)
         self.recorder.record("in", data, self._mask_in)
         if self.tap is not None:
             self.tap(self.now(), "in", data)
@@ -266,6 +271,7 @@ class Line:
                 return
             self._progress_at = self.now()
             self._written += count
+            self.bytes_out += count
             self._queued -= count
             if count == len(data):
                 self._queue.popleft()

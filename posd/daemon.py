@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import ssl
 
     from devices.recorder import Direction
+    from posd.metrics import Textfile
 
 _log = structlog.get_logger()
 
@@ -204,6 +205,8 @@ class _Terminal:
         )
         self._core = Core(configuration, ledger, ports, keys)
         self._diagnostics.look_at(self._core, self._devices, keys)
+        self._clock = clock
+        self._metrics: Textfile | None = None
         self._care = LedgerCare(
             self._core,
             Backups.of(configuration),
@@ -230,9 +233,12 @@ class _Terminal:
                 gc.collect()
                 gc.freeze()  # what the start made stays: no collection walks it while a clerk waits
                 self._care.start()
+                self._write_metrics()
             await self._over.wait()
         finally:
             self._manager.stopping()
+            if self._metrics is not None:
+                self._metrics.stop()
             await asyncio.gather(
                 self._host.end(),
                 self._devices.stop(),
@@ -242,6 +248,23 @@ class _Terminal:
             self._manager.close()
         _log.info("ended", exit_code=self._exit_code)
         return FAILED if self._exit_code is None else self._exit_code
+
+    def _write_metrics(self) -> None:
+        """Every so often, where a file for them is configured."""
+        if self._configuration.metrics.textfile is None:
+            return
+        from posd.metrics import Textfile, exposition  # most terminals need none of it
+
+        def read() -> str:
+            try:
+                return exposition(self._core, self._devices, self._clock)
+            except LedgerError as error:
+                self._core.ledger_failed(error)
+                self._look_after_core()
+                return ""
+
+        self._metrics = Textfile(self._configuration.metrics, read)
+        self._metrics.start()
 
     def _deliver(self, event: Event) -> None:
         """Every event of every edge comes through here; none after the end."""

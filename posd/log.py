@@ -14,9 +14,10 @@ import sqlite3
 import sys
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import date, time
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -31,6 +32,25 @@ _OUR_PACKAGES = ("posd", "protocol", "devices")
 _TEXT_IS_SAFE = (OSError, sqlite3.Error, TypeError, AttributeError, NameError, ImportError)
 _DEEPEST = 6
 _Event = MutableMapping[str, Any]
+
+
+class Tally:
+    """A processor that counts events by name and level, for the metrics."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def __call__(self, _logger: object, method: str, event: _Event) -> _Event:
+        self.counts[str(event.get("event")), method] += 1
+        return event
+
+    def count_of(self, event: str, level: str) -> int:
+        """How often this was logged since the process started."""
+        return self.counts[event, level]
+
+
+TALLY: Final = Tally()
+"""Of this process, which has one log."""
 
 
 def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
@@ -52,6 +72,7 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            TALLY,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _explain_exception,
             redact,

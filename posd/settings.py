@@ -327,6 +327,13 @@ class DiagnosticsSettings(Section, frozen=True, kw_only=True):
     clients: Annotated[int, Meta(ge=1, le=32)] = 8
 
 
+class MetricsSettings(Section, frozen=True, kw_only=True):
+    """A file for the node-exporter's textfile collector; none: `posctl metrics` only."""
+
+    textfile: Path | None = None
+    textfile_seconds: Annotated[float, Meta(ge=5, le=86_400, description="5 to 86400 seconds")] = 60
+
+
 class Configuration(Section, frozen=True, kw_only=True):
     """Everything that one posd process is told from outside."""
 
@@ -347,6 +354,7 @@ class Configuration(Section, frozen=True, kw_only=True):
     training: TrainingSettings = TrainingSettings()
     keys: KeyFileSettings = KeyFileSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
     diagnostics: DiagnosticsSettings = DiagnosticsSettings()
 
     @property

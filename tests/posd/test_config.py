@@ -22,6 +22,7 @@ from posd.config import (
     KeyFileSettings,
     KeypadSettings,
     LogSettings,
+    MetricsSettings,
     MoneySettings,
     PreAuthorisationSettings,
     PrinterSettings,
@@ -394,6 +395,7 @@ SECTIONS: dict[str, Any] = {
     "diagnostics": DiagnosticsSettings,
     "keys": KeyFileSettings,
     "log": LogSettings,
+    "metrics": MetricsSettings,
 }
 EXAMPLE = Path(__file__).parents[2] / "systemd" / "posd.example.toml"
 
