@@ -26,7 +26,7 @@ EXCHANGES = sorted(state for state in STEPS if state.endswith(".waiting"))
 WAITS = {*EXCHANGES, "sign_in.leaving", "slip.printing"}
 """What ends only with the host's or the printer's word."""
 ENDED = "shutdown.ending"
-HELD = {"lock.locked", ENDED}
+HELD = {"lock.locked", ENDED, "training.entering", "training.leaving"}
 """What is left by a password only, or not at all."""
 
 

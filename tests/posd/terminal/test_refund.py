@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -208,12 +207,12 @@ def test_clear_leads_back_step_by_step_to_the_menu(clerk: Clerk, sale: Transacti
 
 
 @pytest.fixture
-def closed(clerk: Clerk, sale: TransactionRecord) -> Iterator[TransactionRecord]:
+def closed(clerk: Clerk, sale: TransactionRecord) -> TransactionRecord:
     """The sale lies in a batch that is closed, as after a settlement."""
     with clerk.ledger.commit("closed"):
         clerk.ledger._database.write("UPDATE batches SET closed_at = 1")
         clerk.ledger._database.write("INSERT INTO batches (opened_at) VALUES (2)")
-    yield sale
+    return sale
 
 
 def test_a_sale_of_a_closed_batch_is_named_by_voucher_and_date(
