@@ -92,6 +92,16 @@ class SecretEntry(Protocol):
         """Forget what was typed; keys go to the core again."""
 
 
+class Drills(Protocol):
+    """What a training may do to its own host and printer. There is no such port outside training."""
+
+    def lose_answer(self) -> None:
+        """The host does the next sale, and its answer never arrives."""
+
+    def end_paper(self) -> None:
+        """The next slip finds no paper; the one after it does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything the core is handed by the edge that runs it."""
@@ -103,3 +113,4 @@ class Ports:
     clock: Clock
     random_bytes: Randomness
     secret_entry: SecretEntry
+    drills: Drills | None = None  # in training only

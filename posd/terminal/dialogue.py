@@ -40,11 +40,12 @@ from posd.core.ports import Ports
 from posd.core.timers import CoreTimers
 from posd.ledger.ledger import Ledger
 from posd.settings import Configuration
+from posd.terminal.drills import DrillInProgress
 from posd.terminal.flows import FLOWS
 from posd.terminal.form import Form
 from posd.terminal.machine import IDLE, DialogueMachine
 from posd.terminal.prompts import Prompts
-from posd.terminal.screens import LaidOut, lay_out, page
+from posd.terminal.screens import LaidOut, lay_out, marked, page
 from posd.texts import catalogue
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Dialogue:
         self.ending: Ending | None = None  # how a clerk ended this life of the terminal
         self.settlement_told = False  # that one is unfinished has been on the screen
         self.reminded_at = 0  # how many were stored when 请结算 was said last
+        self.drill = DrillInProgress.found(ledger) if configuration.is_training else None
         self.stale = 0  # results of printing that nobody waits for
         self.cut: tuple[str, ...] = ()  # what of the last screen did not fit; empty, or a mistake
         self._timers = timers
@@ -97,6 +99,7 @@ class Dialogue:
         self._notice = ""
         self._printer_known = False
         self._help_page: int | None = None
+        self._pages = ""  # the name of the pages that are shown; "": the step's help
         self._offset = 0
         self._touched = True
         self._time_out: int | None = None
@@ -166,6 +169,8 @@ class Dialogue:
                 self._device_changed(event)
             case MoneyProgress():
                 self._dispatch("progress", event)
+                if self.drill is not None and self.drill.cuts_power_at(event):
+                    self.ending = Ending.POWER_CUT
             case TransactionEnded():
                 self._transaction_ended(event)
             case RequestRefused():
@@ -224,7 +229,11 @@ class Dialogue:
         self._follow_ups.append((name, event))
 
     def show_help(self) -> None:
-        self._help_page = 0
+        self._help_page, self._pages = 0, ""
+
+    def show_pages(self, name: str) -> None:
+        """Let these pages stand before the step; any key turns them, and the last leads to the step."""
+        self._help_page, self._pages = 0, name
 
     def scroll(self, rows: int) -> None:
         self._offset = max(0, self._offset + rows)
@@ -260,10 +269,14 @@ class Dialogue:
             self.say(otherwise)
 
     def _turn_page(self, key: Key) -> None:
-        """功能 turns the page; any other key, and the last page, leads back to the step."""
+        """功能 turns the page; any other key, and the last page, leads back to the step.
+
+        What stands before a step is to be read whole: there every key turns the page.
+        """
         assert self._help_page is not None
         following = self._help_page + 1
-        more = key is Key.FUNCTION and following < len(self._help_pages())
+        turns = key is Key.FUNCTION or (self._pages != "" and key is not Key.CANCEL)
+        more = turns and following < len(self._help_pages())
         self._help_page = following if more else None
 
     def _print_ended(self, event: PrintEnded) -> None:
@@ -347,6 +360,9 @@ class Dialogue:
         opens = self._machine.step.opens
         if opens is not None:
             opens(self)
+        page_before = self.drill.page(self.state) if self.drill is not None else ""
+        if page_before:
+            self.show_pages(page_before)
 
     def _remember(self, before: str) -> None:
         """Keep the trail: forward adds where the clerk was, back takes it off again."""
@@ -376,6 +392,8 @@ class Dialogue:
         if self._help_page is not None:
             return page(self._help_pages()[self._help_page], columns, lines)
         screen = self._machine.step.screen(self)
+        if self.configuration.is_training:
+            screen = marked(screen, self.text("status.training"), columns)
         notice = self._notice
         if "keypad" in self.devices_missing:
             notice = self.text("say.no_keypad")  # what the keys would do is of no use now
@@ -383,6 +401,8 @@ class Dialogue:
 
     def _help_pages(self) -> tuple[str, ...]:
         """What this screen wants, common mistakes; and at the end whom to call."""
+        if self._pages:
+            return self.catalogue.pages(self._pages)
         whom = self.configuration.terminal.hotline
         own = self.catalogue.pages(f"help.{self._machine.step.help}")
         if not whom:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices import columns as grid
 from devices.picture import Picture
@@ -53,6 +53,13 @@ def lay_out(screen: Screen, notice: str, offset: int, columns: int, lines: int) 
     reverse = None if screen.selected is None else 1 + gap + screen.selected - offset
     picture = Picture(tuple(rows), columns, lines, reverse=reverse)
     return LaidOut(picture, last, tuple(cut))
+
+
+def marked(screen: Screen, mark: str, columns: int) -> Screen:
+    """The screen with this word at the beginning of its title, where there is room for both."""
+    title = f"{mark} {screen.title}"
+    fits = not screen.title.startswith(mark) and grid.width(grid.printable(title)) <= columns
+    return replace(screen, title=title) if fits else screen
 
 
 def wrap(text: str, columns: int) -> list[str]:

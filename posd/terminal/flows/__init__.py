@@ -10,6 +10,7 @@ from posd.terminal.flows import (
     completion,
     completion_void,
     device_check,
+    drill,
     fault,
     idle,
     in_doubt,
@@ -28,6 +29,7 @@ from posd.terminal.flows import (
     shutdown,
     sign_in,
     slip,
+    training,
     void,
 )
 from posd.terminal.machine import Flow
@@ -57,5 +59,7 @@ FLOWS: Final[tuple[Flow, ...]] = (
     lock.FLOW,
     device_check.FLOW,
     shutdown.FLOW,
+    training.FLOW,
+    drill.FLOW,
     fault.FLOW,
 )

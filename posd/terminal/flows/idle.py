@@ -16,10 +16,17 @@ from posd.terminal.exchange import (
     keep_transaction,
 )
 from posd.terminal.fields import add_amount_digit, say_unreadable, take_card
+from posd.terminal.flows import drill
 from posd.terminal.flows.lock import LOCKED, is_locked
 from posd.terminal.flows.restored import is_restored
 from posd.terminal.flows.settlement import start_by_time
 from posd.terminal.flows.sign_in import SIGN_IN
+from posd.terminal.flows.training import (
+    is_new_here,
+    note_live_again,
+    note_welcomed,
+    was_in_training,
+)
 from posd.terminal.machine import STAY, Flow, Row, Step
 from posd.terminal.screens import Screen
 
@@ -85,7 +92,11 @@ def look_around(dialogue: Dialogue) -> None:
     After each transaction of a batch that is nearly full: 请结算.
     """
     untold = something_was_missed(dialogue, None) or settlement_waits(dialogue, None)
-    if is_locked(dialogue, None) or (not dialogue.notice and untold):
+    if (
+        is_locked(dialogue, None)
+        or drill.is_over(dialogue, None)
+        or (not dialogue.notice and untold)
+    ):
         dialogue.next()
     count = dialogue.ledger.transactions.unsettled_count()
     if count != dialogue.reminded_at and batch_is_nearly_full(dialogue):
@@ -117,7 +128,10 @@ def notice_seconds(dialogue: Dialogue) -> float:
 def screen(dialogue: Dialogue) -> Screen:
     prompt = "line.idle" if dialogue.money.signed_in else "line.idle_signed_off"
     first, second = _two_rows(status_words(dialogue))
-    name = grid.fit(dialogue.configuration.terminal.merchant_name, _columns(dialogue))
+    name = dialogue.configuration.terminal.merchant_name
+    if dialogue.configuration.is_training:
+        name = f"{dialogue.text('status.training')} {name}"
+    name = grid.fit(name, _columns(dialogue))
     return Screen(name, (dialogue.text(prompt), second), first)
 
 
@@ -136,7 +150,9 @@ def status_words(dialogue: Dialogue) -> list[str]:
         words.append(dialogue.text("status.card_reader"))
     if money.link_trouble:
         words.append(dialogue.text("status.link"))
-    if terminal.test_host or terminal.software_pin:
+    if dialogue.configuration.is_training:
+        words.insert(0, dialogue.text("status.training"))
+    elif terminal.test_host or terminal.software_pin:
         words.append(dialogue.text("status.test"))
     waiting = waits_for_a_person(dialogue.ledger)
     if waiting:
@@ -171,6 +187,8 @@ FLOW = Flow(
     (Step("ready", screen, notice_seconds, opens=look_around, help="idle"),),
     (
         Row("ready", "power_up", is_locked, LOCKED),
+        Row("ready", "power_up", was_in_training, "training.over", note_live_again),
+        Row("ready", "power_up", is_new_here, "training.welcome", note_welcomed),
         Row("ready", "power_up", is_restored, "restored.told"),
         Row("ready", "power_up", is_unseen, LAST, show_unseen),
         Row("ready", "power_up", settlement_waits, "settlement.unfinished"),
@@ -186,6 +204,7 @@ FLOW = Flow(
         Row("ready", "cancel", None, STAY),
         Row("ready", "clear", None, STAY),
         Row("ready", "next", is_locked, LOCKED),
+        Row("ready", "next", drill.is_over, drill.OVER),
         Row("ready", "next", something_was_missed, LAST, show_missed),
         Row("ready", "next", settlement_waits, "settlement.unfinished"),
         Row("ready", "timeout", something_was_missed, LAST, show_missed),

@@ -48,6 +48,7 @@ MENUS: Final[dict[str, tuple[Item, ...]]] = {
         Item("3", "menu.operators", "operators.password"),
         Item("4", "menu.password_change", "password_change.number"),
         Item("5", "menu.lock", LOCKED, lock),
+        Item("6", "menu.training", "training.door"),
         Item("7", "menu.device_check", "device_check.what"),
         Item("8", "menu.version", "version"),
         Item("9", "menu.shutdown", "shutdown.password"),

@@ -14,6 +14,7 @@ from posd.core.events import Key, Phase
 from posd.ledger.records import State
 from posd.money.kinds import KINDS
 from posd.money.money import Refusal
+from posd.terminal.drills import DRILLS
 from posd.terminal.flows import FLOWS
 from posd.terminal.flows.in_doubt import REASONS as GIVING_UP
 from posd.terminal.flows.menu import MENUS
@@ -56,6 +57,7 @@ FEW_VALUES = {
     "role_now(dialogue)": "(supervisor|cashier|administrator)",
     "each.role": "(supervisor|cashier|administrator)",
     "last": f"({'|'.join(Key)})",
+    "fault": f"({'|'.join(DRILLS)})",
     "ending": "(restart|shut_down)",
     "which": "(new|again)",
     "event.problem": "(differs|factory|failed)",
