@@ -11,7 +11,18 @@ import pytest
 from posd.diagnostics import posctl
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "check-config", "demo", "decode", "encode", "ledger", "version")
+COMMANDS = (
+    "run",
+    "check-config",
+    "demo",
+    "decode",
+    "encode",
+    "ledger",
+    "install",
+    "init",
+    "keys",
+    "version",
+)
 
 
 def posd(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

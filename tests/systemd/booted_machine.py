@@ -69,6 +69,12 @@ class BootedMachine:
             env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8"}, cwd="/",
         )  # fmt: skip
 
+    def must(self, *words: str, stdin: str = "") -> str:
+        """Run a command as root; what it wrote. Fails with its error."""
+        done = self.run(*words, stdin=stdin)
+        assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
     def property_of(self, unit: str, name: str) -> str:
         return self.run("systemctl", "show", "--value", f"--property={name}", unit).stdout.strip()
 

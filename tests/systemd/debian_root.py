@@ -69,13 +69,26 @@ def machine_root(directory: Path) -> Iterator[Path]:
         pip = (f"{PREFIX}/bin/pip", "install", "--quiet", "--no-index", "--find-links=/srv/wheels")
         inside(*pip, "posd", root=root)
         inside(f"{PREFIX}/bin/posd", "install", root=root)
-        inside("systemd-sysusers", root=root)
-        inside("systemctl", "enable", "posd.service", root=root)
         for unit in ("console-getty.service", "apt-daily.timer", "apt-daily-upgrade.timer"):
             inside("systemctl", "mask", unit, root=root)
         yield root
     finally:
         _run("umount", "--lazy", root)
+
+
+def udev_says(root: Path, rule: str, device: str) -> str:
+    """What its udev would do with a device of this machine, were this rule the administrator's."""
+    ports = root / "etc/udev/rules.d/69-posd-ports.rules"
+    kept = ports.read_text("utf-8")
+    _run("mount", "--bind", "/sys", root / "sys")
+    try:
+        ports.write_text(f"{kept}{rule}\n", "utf-8")
+        words = ["chroot", str(root), "udevadm", "test", "--action=add", f"/sys/{device}"]
+        done = subprocess.run(words, capture_output=True, text=True)
+        return done.stdout + done.stderr
+    finally:
+        ports.write_text(kept, "utf-8")
+        _run("umount", root / "sys")
 
 
 def inside(*words: str, root: Path, stdin: str = "") -> str:

@@ -15,34 +15,22 @@ import pytest
 
 from posd.acquirer.cards import CARDS
 from tests.systemd.booted_machine import BootedMachine, Counter
-from tests.systemd.debian_root import machine_root, missing
+from tests.systemd.debian_root import inside, machine_root, missing, udev_says
 
 pytestmark = pytest.mark.skipif(
     bool(missing()) and os.environ.get("POSD_CI") != "1", reason=missing() or "nothing is missing"
 )
 
 INSIDE = Path(__file__).parent / "inside"
-CONFIGURATION = """\
-[terminal]
-terminal_id = "T0000001"
-merchant_id = "M00000000000001"
-merchant_name = "测试商户"
-state_directory = "/var/lib/posd"
-[host]
-address = "127.0.0.1"
-port = 6000
-[devices.keypad]
-port = "/dev/posd/keypad"
-[devices.display]
-port = "/dev/posd/display"
-[devices.printer]
-port = "/dev/posd/printer"
-speed = 115200
-[devices.card_reader]
-port = "/dev/posd/card_reader"
-"""
-SUPERVISOR = "123456"
-MASTER = "0123456789ABCDEF8899AABBCCDDEEFF"
+SETTINGS = "[devices.printer]\nspeed = 115200\n"
+INIT = (
+    "--terminal-id=T0000001", "--merchant-id=M00000000000001", "--merchant-name=测试商户",
+    "--address=127.0.0.1", "--port=6000", "--from=/srv/settings.toml", "--passwords-from=-",
+)  # fmt: skip
+SUPERVISOR, ADMINISTRATOR = "246810", "24681357"
+PASSWORDS = f"supervisor={SUPERVISOR}\nadministrator={ADMINISTRATOR}\n"
+MASTER, MASTER_CHECK = "0123456789ABCDEFFEDCBA9876543210", "08D7B4FB"
+TECHNICIAN, STRANGER = "technician", "stranger"
 COUNTER = """\
 [Service]
 Type=exec
@@ -60,36 +48,54 @@ WatchdogSec=4
 """
 
 
-def prepare(root: Path) -> None:
-    """What a technician does after `posd install`, and the counter that stands in for hardware."""
-    (root / "etc/posd/posd.toml").write_text(CONFIGURATION, "utf-8")
-    (root / "etc/posd/device.key").write_text("5A" * 32)
-    (root / "etc/posd/master.key").write_text(MASTER)
-    (root / "srv/master.key").write_text(MASTER)
-    (root / "etc/systemd/system/counter.service").write_text(COUNTER)
-    wanted = root / "etc/systemd/system/multi-user.target.wants/counter.service"
-    wanted.symlink_to("../counter.service")
-    quick = root / "etc/systemd/system/posd.service.d/quick.conf"
-    quick.parent.mkdir()
-    quick.write_text(QUICK)
-    for key in root.glob("etc/posd/*.key"):
-        key.chmod(0o600)
-    (root / "var/log/journal").mkdir(exist_ok=True)
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with machine_root(tmp_path_factory.mktemp("machine")) as root:
+        yield root
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedMachine]:
-    directory = tmp_path_factory.mktemp("machine")
-    shared = directory / "shared"
-    shared.mkdir()
-    shared.chmod(0o777)
-    with machine_root(directory) as root:
-        prepare(root)
-        machine = BootedMachine(root, shared, [(INSIDE, "/srv/inside")])
-        try:
-            yield machine
-        finally:
-            machine.close()
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("shared")
+    directory.chmod(0o777)
+    return directory
+
+
+def set_up(machine: BootedMachine) -> None:
+    """What `posd install` says that comes next, and two people who will ask the terminal."""
+    machine.must("systemd-sysusers")
+    machine.must("systemd-tmpfiles", "--create")
+    machine.must("systemctl", "daemon-reload")
+    machine.must("systemctl", "enable", "posd")
+    machine.must("/opt/posd/bin/posd", "init", *INIT, stdin=PASSWORDS)
+    load = ("keys", "load", "--file=-", f"--check-value={MASTER_CHECK}")
+    machine.must("/opt/posd/bin/posd", *load, stdin=MASTER)
+    machine.must("useradd", "--groups=posd-tech", TECHNICIAN)
+    machine.must("useradd", STRANGER)
+
+
+@pytest.fixture(scope="module")
+def machine(root: Path, shared: Path) -> Iterator[BootedMachine]:
+    """Set up in a first life; this is its second one."""
+    (root / "srv/settings.toml").write_text(SETTINGS)
+    (root / "srv/master.key").write_text(MASTER)
+    binds = [(INSIDE, "/srv/inside")]
+    machine = BootedMachine(root, shared, binds)
+    try:
+        set_up(machine)
+        assert machine.power_off()[0] == 0
+    finally:
+        machine.close()
+    (root / "etc/systemd/system/counter.service").write_text(COUNTER)
+    wanted = root / "etc/systemd/system/multi-user.target.wants/counter.service"
+    wanted.symlink_to("../counter.service")
+    (root / "etc/systemd/system/posd.service.d/quick.conf").write_text(QUICK)
+    (root / "var/log/journal").mkdir(exist_ok=True)
+    machine = BootedMachine(root, shared, binds)
+    try:
+        yield machine
+    finally:
+        machine.close()
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +137,27 @@ def take_slips(counter: Counter) -> str:
     return str(vouchers[-1])
 
 
+def test_udev_gives_a_port_with_a_role_to_the_terminal(root: Path) -> None:
+    """Before it boots: udev does not run in a container. Any device will do."""
+    inside("systemd-sysusers", root=root)
+    user = next(
+        line.split(":")[2]
+        for line in (root / "etc/passwd").read_text().splitlines()
+        if line.startswith("posd:")
+    )
+    rule = 'SUBSYSTEM=="tty", KERNEL=="ptmx", ENV{POSD_ROLE}="printer"'
+    said = udev_says(root, rule, "class/tty/ptmx")
+    assert "DEVLINKS=/dev/posd/printer" in said
+    assert "ID_MM_DEVICE_IGNORE=1" in said
+    for what in (f"OWNER {user}", f"GROUP {user}", "MODE 0600", "LINK 'posd/printer'"):
+        assert f"70-posd.rules:5 {what}" in said
+    without = udev_says(root, "# no rule", "class/tty/ptmx")
+    assert "70-posd.rules:" not in without
+    assert "posd.rules" in without
+    for line in (said + without).splitlines():
+        assert "posd" not in line or "nvalid" not in line
+
+
 def test_the_terminal_says_that_it_is_ready(machine: BootedMachine) -> None:
     machine.wait("active terminal", lambda: is_ready(machine))
     assert machine.property_of("posd", "Type") == "notify"
@@ -138,13 +165,31 @@ def test_the_terminal_says_that_it_is_ready(machine: BootedMachine) -> None:
     assert "ready seconds=" in machine.journal("--unit=posd")
 
 
-def test_its_key_files_are_roots_and_it_runs_as_its_own_user(machine: BootedMachine) -> None:
+def test_files_belong_to_whom_they_should_and_it_runs_as_its_own_user(
+    machine: BootedMachine,
+) -> None:
     process = machine.property_of("posd", "MainPID")
     assert machine.run("stat", "--format=%U", f"/proc/{process}").stdout.strip() == "posd"
+    for path, owner in (
+        ("/etc/posd", "root posd 750"),
+        ("/etc/posd/posd.toml", "root posd 640"),
+        ("/etc/posd/device-key.cred", "root root 600"),
+        ("/etc/posd/master-key.cred", "root root 600"),
+        ("/var/lib/posd", "posd posd 700"),
+        ("/var/lib/posd/ledger.db", "posd posd 600"),
+        ("/run/posd/diag.sock", "root posd-tech 660"),
+    ):
+        assert machine.must("stat", "--format=%U %G %a", path).strip() == owner
     for name in ("device.key", "master.key"):
-        found = machine.run("stat", "--format=%U %a", f"/etc/posd/{name}").stdout.strip()
-        assert found == "root 600"
-    assert machine.run("stat", "--format=%U %a", "/var/lib/posd").stdout.strip() == "posd 700"
+        assert machine.run("stat", f"/etc/posd/{name}").returncode == 1  # only the encrypted one
+
+
+def test_keys_show_their_check_values_to_root_and_nothing_to_others(machine: BootedMachine) -> None:
+    said = machine.must("/opt/posd/bin/posd", "keys", "show")
+    assert f"master-key: check value {MASTER_CHECK}" in said
+    assert "encrypted to this machine" in said
+    others = machine.run("/opt/posd/bin/posd", "keys", "show", user="posd")
+    assert (others.returncode, others.stdout) == (1, "")
 
 
 def test_a_sale_and_its_void_run_through_the_devices(
