@@ -18,7 +18,7 @@ from posd.diagnostics.causes import Causes
 from posd.diagnostics.observations import Observations
 from posd.edges import Devices
 from posd.keys import Keys
-from posd.ledger.ledger import moment
+from posd.ledger.ledger import Ledger, moment
 from posd.ledger.records import State, TransactionRecord
 from posd.ledger.search import Wanted
 from posd.settings import Configuration
@@ -125,7 +125,7 @@ def journal(terminal: Terminal, request: m.JournalRequest) -> Parts:
 def show(terminal: Terminal, request: m.ShowRequest) -> Parts:
     """See Story."""
     transactions = terminal.core.ledger.transactions
-    record = transactions.by_stan(request.voucher.zfill(_VOUCHER_DIGITS))
+    record = _found(terminal.core.ledger, request.voucher.zfill(_VOUCHER_DIGITS))
     if record is None:
         yield m.Failed(
             id=request.id,
@@ -141,6 +141,14 @@ def show(terminal: Terminal, request: m.ShowRequest) -> Parts:
         lines=story(record, steps, catalogue(request.language)),
         steps=tuple((_time(moment(step.at)), step.what, _words(step.details)) for step in steps),
     )
+
+
+def _found(ledger: Ledger, number: str) -> TransactionRecord | None:
+    """By its voucher, or by the number of the order that it was to pay: the newest attempt."""
+    record = ledger.transactions.by_stan(number)
+    order = ledger.orders.by_number(number)
+    attempts = ledger.transactions.of_order(order.id) if record is None and order else []
+    return attempts[-1] if attempts else record
 
 
 def flight(terminal: Terminal, request: m.FlightRequest) -> Parts:

@@ -1,0 +1,276 @@
+"""Commands that look once: each asks, and draws the answer."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from posd.diagnostics import messages as m
+from posd.diagnostics.posctl.connection import DONE, NOT_SELLING, Connection, read
+from posd.diagnostics.posctl.layout import Paper, amount, clock_time
+from posd.diagnostics.posctl.plain import show_json
+from posd.diagnostics.posctl.words import explanation, in_short, tell_reason
+
+_TROUBLES_SHOWN: Final = 5
+_DOUBTFUL_CLOCK: Final = 300
+
+
+def status(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
+    """How the terminal stands, on one screen."""
+    found, item = terminal.one(m.Status, "status")
+    code = DONE if found.sells else NOT_SELLING
+    if options.json:
+        return show_json(paper, item) or code
+    language = options.language
+    sells = paper.colour("sells", "good") if found.sells else paper.colour("does not sell", "bad")
+    test = f"  {paper.colour('TEST', 'warning')}" if found.test_host else ""
+    paper.line(f"{paper.colour(found.terminal, 'strong')} {found.merchant_name}: {sells}{test}")
+    for reason in found.reasons:
+        paper.line(f"  {paper.colour('!', 'warning')} {in_short(reason, language)}")
+    signed = f"yes, operator {found.operator}" if found.signed_in else "no"
+    paper.pairs(
+        (
+            ("signed in", f"{signed}, batch {found.batch}"),
+            ("acquirer", _link(found.link, paper)),
+            ("unsettled", f"{found.unsettled} of {found.batch_limit}"),
+            ("slips waiting", str(found.waiting_slips) if found.waiting_slips else ""),
+            ("clock", _clock(found.clock, paper)),
+            ("disk", _disk(found, paper)),
+            ("running since", f"{clock_time(found.started)}, posd {found.version}"),
+            ("program faults", str(found.faults) if found.faults else ""),
+        )
+    )
+    _device_table(paper, found.devices)
+    if found.cases:
+        paper.line(paper.colour("in doubt", "strong"))
+        paper.table(
+            ("voucher", "state", "amount", "card", "since", "tries", "answer"),
+            [
+                (
+                    c.voucher,
+                    c.state,
+                    amount(c.amount),
+                    c.card,
+                    clock_time(c.since),
+                    str(c.tries),
+                    c.last_code,
+                )
+                for c in found.cases
+            ],
+        )
+    if found.troubles:
+        paper.line(paper.colour("last troubles", "strong"))
+        for trouble in found.troubles[:_TROUBLES_SHOWN]:
+            _trouble(paper, trouble, language)
+    if found.reasons or found.troubles:
+        paper.line(
+            paper.colour("posctl why: what to do; posctl explain CODE: what it means", "faint")
+        )
+    return code
+
+
+def why(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
+    """Why it does not sell right now, first reason first, and what to do."""
+    found, item = terminal.one(m.Why, "why")
+    code = DONE if found.sells else NOT_SELLING
+    if options.json:
+        return show_json(paper, item) or code
+    if not found.sells:
+        paper.line(paper.colour("It does not sell:", "bad"))
+        for reason in found.reasons:
+            tell_reason(paper, reason, options.language, "bad")
+    else:
+        paper.line(paper.colour("It sells.", "good"))
+    if found.warnings:
+        paper.line(paper.colour("Not right, although it does not stop a sale:", "warning"))
+        for reason in found.warnings:
+            tell_reason(paper, reason, options.language, "warning")
+    return code
+
+
+def devices(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
+    """Every device: is it there, where, and what it says of itself."""
+    found, item = terminal.one(m.Devices, "devices")
+    if options.json:
+        return show_json(paper, item)
+    _device_table(paper, found.devices)
+    return DONE
+
+
+def screen(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
+    """What the clerk sees."""
+    found, item = terminal.one(m.Screen, "screen")
+    if options.json:
+        return show_json(paper, item)
+    from devices import columns as grid
+
+    paper.line(f"┌{'─' * found.columns}┐")
+    rows = [*found.rows, *[""] * (found.lines - len(found.rows))]
+    for number, row in enumerate(rows):
+        text = row + " " * (found.columns - grid.width(row))
+        paper.line(f"│{paper.colour(text, 'strong') if number == found.reverse else text}│")
+    paper.line(f"└{'─' * found.columns}┘")
+    if not found.shown:
+        paper.line(paper.colour("the display is absent: nobody sees this", "warning"))
+    paper.line(paper.colour(found.dialogue, "faint"))
+    return DONE
+
+
+def journal(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
+    """The newest transactions, newest first."""
+    more = {} if options.before is None else {"before": options.before}
+    found, item = terminal.one(m.Journal, "journal", count=options.count, **more)
+    if options.json:
+        return show_json(paper, item)
+    if not found.entries:
+        paper.line("no transactions")
+        return DONE
+    paper.table(
+        ("voucher", "time", "kind", "amount", "card", "state", "code", "operator", "id"),
+        [
+            (
+                e.voucher, clock_time(e.at), e.kind, amount(e.amount), e.card, e.state, e.code,
+                e.operator, str(e.transaction),
+            )
+            for e in found.entries
+        ],
+    )  # fmt: skip
+    return DONE
+
+
+def show(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
+    """The story of one transaction, by its voucher number."""
+    found, item = terminal.one(m.Story, "show", voucher=options.voucher, language=options.language)
+    if options.json:
+        return show_json(paper, item)
+    entry = found.entry
+    paper.line(
+        paper.colour(f"{entry.voucher} {entry.kind} {amount(entry.amount)} {entry.state}", "strong")
+    )
+    paper.pairs(
+        (
+            ("card", entry.card),
+            ("time", clock_time(entry.at)),
+            ("operator", entry.operator),
+            ("answer", entry.code),
+            ("in the log", f"transaction={entry.transaction}"),
+        )
+    )
+    paper.line()
+    for line in found.lines:
+        paper.line(line)
+    paper.line()
+    paper.table(
+        ("time", "step", "details"),
+        [(clock_time(at), what, more) for at, what, more in found.steps],
+    )
+    return DONE
+
+
+def flight(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
+    """What the lines carried last, masked: the flight recorders."""
+    roles = [options.role] if options.role else ["keypad", "display", "printer", "card_reader"]
+    for role in roles:
+        if not options.json:
+            paper.line(paper.colour(role, "strong"))
+        for item in terminal.ask("flight", role=role):
+            if item["answer"] != "passed":
+                continue
+            if options.json:
+                show_json(paper, {"role": role, **item})
+            else:
+                paper.line(flight_line(read(item, m.Passed)))
+    return DONE
+
+
+def flight_line(entry: m.Passed) -> str:
+    """One entry: how long ago, which way, the bytes in hex and as text."""
+    if entry.direction == "note":
+        return f"{-entry.ago:12.3f}   {entry.data.decode('utf-8', 'replace')}"
+    arrow = "<" if entry.direction == "in" else ">"
+    readable = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in entry.data)
+    return f"{-entry.ago:12.3f} {arrow} {entry.data.hex(' ')} |{readable}|"
+
+
+def metrics(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
+    """Figures for a monitoring system, Prometheus text format 0.0.4."""
+    found, item = terminal.one(m.Metrics, "metrics")
+    if options.json:
+        return show_json(paper, item)
+    paper.line(found.text.rstrip("\n"))
+    return DONE
+
+
+def configuration(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
+    """The settings in force, and versions; keys as check values."""
+    for item in terminal.ask("configuration"):
+        if options.json:
+            show_json(paper, item)
+        elif item["answer"] == "section":
+            section = read(item, m.Section)
+            paper.line(paper.colour(f"[{section.name}]", "strong"))
+            paper.pairs(section.settings.items())
+        else:
+            versions = read(item, m.Versions)
+            paper.line(paper.colour("versions", "strong"))
+            paper.pairs((*versions.versions.items(), *versions.checks.items()))
+    return DONE
+
+
+def _link(link: m.Link, paper: Paper) -> str:
+    protection = {
+        "tls": "TLS",
+        "plaintext": paper.colour("PLAIN TCP: anybody on the way can read and forge", "bad"),
+        "loopback": "plain, on this machine",
+    }[link.protection]
+    state = (
+        paper.colour("trouble", "bad")
+        if link.trouble
+        else "ok"
+        if link.last_result
+        else "not used yet"
+    )
+    last = ""
+    if link.last_result:
+        words = link.last_result.replace("_", " ")
+        answer = f" {link.last_code}" if link.last_code else ""
+        reason = (
+            f": {link.last_reason.replace('_', ' ')}" if link.trouble and link.last_reason else ""
+        )
+        last = f", last exchange {clock_time(link.last_at)[-8:]} {words}{answer}{reason}"
+    return f"{link.address}:{link.port}, {protection}, {state}{last}"
+
+
+def _clock(clock: m.Clock, paper: Paper) -> str:
+    text = clock_time(clock.machine)
+    if clock.ahead is None:
+        return f"{text} (not compared: no sign-in since the start)"
+    if abs(clock.ahead) <= _DOUBTFUL_CLOCK:
+        return f"{text}, as the acquirer's"
+    way = "ahead of" if clock.ahead > 0 else "behind"
+    words = f"{abs(clock.ahead) // 60} min {way} the acquirer's {clock_time(clock.business)}"
+    return f"{text}, {paper.colour(words, 'bad')}"
+
+
+def _disk(found: m.Status, paper: Paper) -> str:
+    text = f"{found.free_bytes >> 20} MiB free"
+    if found.free_bytes < found.needed_bytes:
+        return paper.colour(f"{text}, {found.needed_bytes >> 20} MiB needed", "bad")
+    return text
+
+
+def _trouble(paper: Paper, trouble: m.Trouble, language: str) -> None:
+    times = f" {trouble.count} times" if trouble.count > 1 else ""
+    detail = f" {trouble.detail}" if trouble.detail else ""
+    over = "  (over)" if trouble.over else ""
+    cause = explanation(trouble.code, language).cause.partition(". ")[0].partition("。")[0]
+    code = trouble.code if trouble.over else paper.colour(trouble.code, "warning")
+    paper.line(f"  {clock_time(trouble.at)} {code}{times}{detail}: {cause}{over}")
+
+
+def _device_table(paper: Paper, states: tuple[m.DeviceState, ...]) -> None:
+    rows = []
+    for state in states:
+        there = "present" if state.present else "ABSENT" if state.configured else "-"
+        rows.append((state.role, there, state.port, state.state or state.reason))
+    paper.table(("device", "is", "port", "says"), rows)
