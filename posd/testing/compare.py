@@ -87,11 +87,12 @@ class _Entry:
 
 _Identity = tuple[str, str]  # batch number as sent, STAN
 
+# A balance inquiry moves nothing, and the acquirer enters none.
 _TERMINAL = """
 SELECT batch_number, stan, kind, state, COALESCE(approved_amount, amount),
     EXISTS (SELECT 1 FROM transactions later
             WHERE later.original = transactions.id AND later.state = 'unresolved')
-FROM transactions ORDER BY id
+FROM transactions WHERE kind <> 'balance_inquiry' ORDER BY id
 """
 _HOST = """
 SELECT batch, stan, kind, state, amount, 0 FROM transactions ORDER BY id
