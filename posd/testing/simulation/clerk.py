@@ -12,7 +12,8 @@ from typing import Final
 
 from posd.acquirer.cards import BY_NAME, TestCard
 from posd.core.events import Key
-from posd.ledger.records import State
+from posd.ledger.records import State, TransactionRecord
+from posd.money.kinds import KINDS
 from posd.terminal.flows.menu import MENUS
 from posd.testing.simulation.chance import Chance
 from posd.testing.simulation.life import Life
@@ -34,7 +35,17 @@ SMALL_AMOUNTS: Final = tuple(
 _KEYS: Final = tuple(Key)
 _DIGITS: Final = tuple(Key(str(digit)) for digit in range(10))
 _UNREADABLE: Final = ("lrc", "parity", "start_sentinel", "length", "whatever")
-PASSWORDS: Final = {"cashier": "0000", "supervisor": "123456"}
+PASSWORDS: Final = {"cashier": "0000", "supervisor": "123456", "administrator": "12345678"}
+_GOALS: Final = (
+    (50, "sale"), (14, "void"), (3, "card"), (2, "sign_in.begin"), (1, "sign_in.leaving"),
+    (1, "version"), (7, "refund"), (8, "pre_authorisation"), (6, "completion"),
+    (3, "completion_notice"), (4, "completion_void"), (4, "pre_authorisation_void"), (3, "balance"),
+    (4, "settlement"), (5, "orders"), (2, "in_doubt"), (1, "kept"), (1, "operators"), (1, "lock"),
+    (0.5, "password_change"), (0.5, "shutdown"), (0.5, "device_check"),
+)  # fmt: skip
+"""What a clerk wants at the keys: a flow or a state, and how likely; where no menu leads, any item."""
+_ABOUT: Final = {"void": "sale_void"} | {kind: kind for kind in KINDS if kind != "sale_void"}
+"""A flow, and the kind of request that it makes."""
 
 
 def keys(digits: str, *more: Key) -> list[Key]:
@@ -62,6 +73,7 @@ class Clerk:
         self._directly = directly
         self._fingers: deque[Key] = deque()
         self._goal = "sale"
+        self._original: TransactionRecord | None = None
         self._card = BY_NAME["nopin"]
         self.may_begin = True
         """False: no new business, only what was begun."""
@@ -140,15 +152,8 @@ class Clerk:
             return chance.between(0.2, 2.0)
         if not self.may_begin:
             return self._wait()
-        by_keys = (
-            (50, "sale"),
-            (16, "void"),
-            (3, "card"),
-            (2, "sign_in"),
-            (1, "sign_off"),
-            (1, "version"),
-        )
-        self._goal = "other" if chance.happens(self._directly) else chance.weighted(by_keys)
+        self._goal = "other" if chance.happens(self._directly) else chance.weighted(_GOALS)
+        self._original = self._any_original(_ABOUT.get(self._goal, ""))
         pause = chance.between(0.0, self._longest_pause) if chance.happens(0.5) else 1.0
         match self._goal:
             case "sale":
@@ -171,21 +176,41 @@ class Clerk:
 
     def _menu(self) -> float:
         """The way to the goal, when a menu leads there; else any item."""
-        items = MENUS.get(self._life().core.dialogue.state.partition(".")[2], ())
-        wanted = [item for item in items if item.then.partition(".")[0] == self._goal]
+        items = MENUS.get(self._flow_and_step()[1], ())
+        wanted = [item for item in items if _leads_to(self._goal, item.then)]
         if not items:
             return self._anything()
         return self._type(self._chance.one(wanted or items).digit)
 
+    def _flow_and_step(self) -> tuple[str, str]:
+        flow, _, step = self._life().core.dialogue.state.partition(".")
+        return flow, step
+
+    def _any_original(self, kind: str) -> TransactionRecord | None:
+        """Something that a request of this kind may be about, mostly."""
+        originals = KINDS[kind].originals if kind in KINDS else frozenset()
+        transactions = self._life().ledger.transactions
+        states = [State.APPROVED]
+        if self._chance.happens(0.1):
+            states += [State.VOIDED, State.COMPLETED, State.REVERSED, State.UNRESOLVED]
+        found = [one for one in transactions.in_states(*states) if one.kind in originals]
+        return self._chance.one(found) if found else None
+
     def _enter_amount(self) -> float:
         if self._life().core.dialogue.form.amount:
-            return self._either((9, Key.CONFIRM), (1, Key.CLEAR))
-        return self._type(str(self._amount()), Key.CONFIRM)
+            return self._either((9, Key.CONFIRM), (1, Key.CLEAR), (1, Key.CANCEL))
+        if self._flow_and_step()[0] in ("sale", "pre_authorisation"):
+            return self._type(str(self._amount()), Key.CONFIRM)
+        if self._original is None or self._chance.happens(0.4):
+            return self._either((5, Key.CONFIRM), (1, Key.CANCEL), (1, Key.D9))  # empty: all of it
+        whole = self._original.approved_amount or self._original.amount
+        parts = (whole, max(1, whole // 2), max(1, whole // 3), whole * 115 // 100, whole + 1)
+        return self._type(str(self._chance.one(parts)), Key.CONFIRM)
 
     def _present_card(self) -> float:
         if self._chance.happens(0.05):
             return self._either((2, Key.CANCEL), (1, Key.CLEAR), (1, None))
-        original = self._life().core.dialogue.form.original
+        original = self._life().core.dialogue.form.original or self._original
         card = self._any_card()
         if original is not None and not self._chance.happens(0.1):
             card = next(
@@ -203,26 +228,62 @@ class Clerk:
         return self._type(pin, Key.CONFIRM)
 
     def _password(self) -> float:
-        role = "cashier" if self._life().core.dialogue.state.startswith("sale") else "supervisor"
         right = not self._chance.happens(0.08)
-        return self._type(PASSWORDS[role] if right else "87", Key.CONFIRM)
+        return self._type(PASSWORDS[self._role()] if right else "87", Key.CONFIRM)
+
+    def _role(self) -> str:
+        """Whose password is asked for, by where that is."""
+        flow, step = self._flow_and_step()
+        if flow == "settlement":
+            return "administrator"
+        if flow in ("sale", "sign_in") or step == "operator":
+            return "cashier"
+        if flow != "password_change":
+            return "supervisor"
+        number = self._life().core.dialogue.form.operator
+        return {"00": "supervisor", "99": "administrator"}.get(number, "cashier")
+
+    def _new_password(self) -> float:
+        """The one that it was: so this clerk knows them all."""
+        flow, _ = self._flow_and_step()
+        return self._type(
+            PASSWORDS["cashier" if flow == "operators" else self._role()], Key.CONFIRM
+        )
+
+    def _operator(self) -> float:
+        if self._flow_and_step()[0] == "sign_in":
+            return self._type("01", Key.CONFIRM)
+        return self._type(f"{self._chance.whole(0, 7):02d}", Key.CONFIRM)
 
     def _voucher(self) -> float:
-        chance, ledger = self._chance, self._life().ledger
-        paid = [
-            record for record in ledger.transactions.in_states(State.APPROVED)
-            if record.kind == "sale"
-        ]  # fmt: skip
+        chance, original = self._chance, self._original
         typed = self._life().core.dialogue.form.number
         if typed and chance.happens(0.8):  # it was refused
             return self._either((3, Key.CANCEL), (1, Key.CLEAR), (1, Key.CONFIRM))
-        if not paid:
+        if original is None:
             return self._either((4, Key.CANCEL), (1, Key.CONFIRM))
         if chance.happens(0.15):
             return self._type("", Key.CONFIRM)
         if not chance.happens(0.15):
-            return self._type(chance.one(paid).stan, Key.CONFIRM)
+            return self._type(original.stan, Key.CONFIRM)
         return self._type(str(chance.whole(1, 130)), Key.CONFIRM)
+
+    def _code(self) -> float:
+        """The reference or the authorisation code on a slip, as far as it has no letters."""
+        original, flow = self._original, self._flow_and_step()[0]
+        code = ""
+        if original is not None:
+            refund = flow == "refund"
+            code = original.retrieval_reference if refund else original.authorisation_code
+        if code.isdecimal() and not self._chance.happens(0.1):
+            return self._type(code, Key.CONFIRM)
+        return self._either((3, Key.CANCEL), (2, Key.CLEAR), (1, Key.UP), (1, Key.CONFIRM))
+
+    def _date(self) -> float:
+        original = self._original
+        if original is not None and original.host_date and not self._chance.happens(0.1):
+            return self._type(original.host_date, Key.CONFIRM)
+        return self._either((3, Key.CANCEL), (2, Key.CLEAR), (1, Key.D1), (1, Key.CONFIRM))
 
     def _confirm(self) -> float:
         return self._either((12, Key.CONFIRM), (1, Key.CANCEL), (1, Key.CLEAR), (1, None))
@@ -238,6 +299,10 @@ class Clerk:
     def _choose(self) -> float:
         return self._type(self._chance.one("1239"))
 
+    def _unfinished(self) -> float:
+        """A settlement that stands still; 9 closes it without the host, when an administrator insists."""
+        return self._either((12, Key.CONFIRM), (1, Key.CANCEL), (0.3, Key.D9), (2, None))
+
     def _trouble(self) -> float:
         return self._either((2, Key.CONFIRM), (2, Key.CANCEL), (2, None))
 
@@ -245,8 +310,16 @@ class Clerk:
         return self._either((3, Key.CANCEL), (1, None))
 
 
+def _leads_to(goal: str, then: str) -> bool:
+    """Is this what an item of a menu leads to, or a menu on the way there?"""
+    if then == goal or then.startswith(f"{goal}."):
+        return True
+    return any(_leads_to(goal, item.then) for item in MENUS.get(then, ()))
+
+
 _STATES: Final[Mapping[str, Callable[[Clerk], float]]] = {
     "idle.ready": Clerk._idle,
+    "lock.locked": Clerk._confirm,
     "slip.printing": Clerk._wait,
     "blocked.shown": Clerk._ended,
 }
@@ -257,7 +330,25 @@ _STEPS: Final[Mapping[str, Callable[[Clerk], float]]] = {
     "password": Clerk._password,
     "closing_password": Clerk._password,
     "locked": Clerk._locked,
+    "operator": Clerk._password,
+    "supervisor": Clerk._password,
+    "new": Clerk._new_password,
+    "added": Clerk._new_password,
+    "renewed": Clerk._new_password,
+    "number": Clerk._operator,
+    "add": Clerk._operator,
+    "delete": Clerk._operator,
+    "reset": Clerk._operator,
+    "deleting": Clerk._confirm,
+    "operator_locked": Clerk._locked,
+    "supervisor_locked": Clerk._locked,
     "voucher": Clerk._voucher,
+    "code": Clerk._code,
+    "date": Clerk._date,
+    "goods": Clerk._confirm,
+    "totals": Clerk._confirm,
+    "unfinished": Clerk._unfinished,
+    "ended": Clerk._ended,
     "waiting": Clerk._waiting,
     "leaving": Clerk._waiting,
     "reason": Clerk._choose,

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from posd.acquirer.answers import Delivery
-from posd.acquirer.outcomes import Order
 from posd.acquirer.situation import Options
-from posd.core.events import Key
 from posd.keys import Keys
 from posd.ledger.errors import LedgerError
 from posd.testing.checks.evidence import Expectations, Violation
@@ -21,8 +18,9 @@ from posd.testing.simulation.chance import Chance
 from posd.testing.simulation.clerk import Clerk
 from posd.testing.simulation.cuts import Cuts, PowerCut, Where
 from posd.testing.simulation.host import SimulatedHost
+from posd.testing.simulation.levers import Levers
 from posd.testing.simulation.life import Life, Surroundings
-from posd.testing.simulation.network import Network, Trouble
+from posd.testing.simulation.network import Network
 from posd.testing.simulation.other_business import OtherBusiness
 from posd.testing.simulation.troublemaker import Troublemaker
 from posd.testing.simulation.verdict import DayReport, judge
@@ -37,7 +35,7 @@ _SHOWS_APPROVAL: Final = ("slip.printing", "slip.tear", "slip.trouble", "last.sh
 _LATE: Final = 700.0  # s in which everything that is late arrives
 
 
-class Day:
+class Day(Levers):
     """Everything of one seed. Make it, run it once.
 
     directory: empty, for the terminal's files. hours: the longest trade, in virtual time.
@@ -59,6 +57,7 @@ class Day:
         self._at_cuts: Counter[str] = Counter()
         self._broken: list[Violation] = []
         self._shown: set[int] = set()
+        self._seen: Counter[str] = Counter()
         self._lives = 0
         self._made = 0
         self._life: Life | None = None
@@ -209,12 +208,14 @@ class Day:
             self._faults,
             self._at_cuts,
             verdict.kinds,
+            verdict.settlements,
+            self._seen,
             self._lives,
             self._world.monotonic(),
             tuple(history),
         )
 
-    # --- what the troublemaker does -------------------------------------------------------------
+    # --- the history ---------------------------------------------------------------------------------
 
     def note(self, what: str) -> None:
         """A line of the history."""
@@ -222,108 +223,6 @@ class Day:
         self._history.append((at, what))
         if self._trace is not None:
             self._trace(f"{at:12.3f} {what}")
-
-    def order(self, order: Order) -> None:
-        self.note(f"host: {order.outcome.label} to next {order.times} {order.transaction}")
-        self._host.order(order)
-
-    def expect(self, trouble: Trouble) -> None:
-        self.note(f"line: {trouble.mishap} to next {trouble.mti or 'message'}")
-        self._network.expect(trouble)
-
-    def arm(self, where: Where, label: str, passes: int, seconds: float = 0.0) -> None:
-        self.note(f"armed: {where}, {label or 'any'}, {passes}")
-        self._cuts.arm(where, label, passes, seconds)
-
-    def cut_power_in(self, seconds: float) -> None:
-        self._cut_later(seconds, "power cut between events")
-
-    def cut_in_recovery(self, where: Where, passes: int) -> None:
-        """At the next power-up."""
-        self._cut_in_recovery = where, passes
-
-    def restart(self) -> None:
-        if self._life is not None:
-            self._happened("restart")
-            self._end_life("restart")
-
-    def crash_acquirer_at_next_request(self) -> None:
-        self.note("the acquirer will crash between its commit and its answer")
-        self._host.crash_at_next_request()
-
-    def change_batch(self, batch: str) -> None:
-        self._happened("another batch number at the host")
-        self.note(f"batch {batch} from the next sign-in on")
-        self._host.change_batch(batch)
-
-    def forget_session(self) -> None:
-        self._happened("the host forgot the session")
-        self._host.forget_session()
-
-    def link_down(self, seconds: float) -> None:
-        self._happened("link down")
-        self.note(f"for {seconds:.1f} s")
-        self._guarded(lambda: setattr(self._network, "up", False))
-
-        def up() -> None:
-            self.note("link up")
-            self._network.up = True
-
-        self._world.after(seconds, up)
-
-    def reset_connection_in(self, seconds: float) -> None:
-        def reset() -> None:
-            self._happened("connection reset")
-            self._network.reset()
-
-        self._world.after(seconds, reset)
-
-    def paper_out(self, lines: int, seconds: float) -> None:
-        """After so many lines, for so long."""
-        self._happened("paper out")
-        self._guarded(lambda: self._surroundings.printer.paper_out(lines))
-        self._world.after(seconds, self._surroundings.printer.load_paper)
-
-    def unplug_printer(self, seconds: float) -> None:
-        self._happened("printer unplugged")
-        self._guarded(self._surroundings.printer.unplug)
-        self._world.after(seconds, self._surroundings.printer.replug)
-
-    def step_clock(self, by: timedelta) -> None:
-        """The machine's clock, not the host's."""
-        self._happened("clock step")
-        self.note(f"by {by}")
-        self._world.step_clock(by)
-
-    def counter_comes_round(self, numbers: int) -> None:
-        """The next numbers are those of the last ones: all others have been used since."""
-        life = self._life
-        if life is None:
-            return
-        self._happened("STAN comes round")
-        self._expected = replace(self._expected, counter_came_round=True)
-
-        def back() -> None:
-            with life.ledger.commit("round"):
-                life.ledger.counters.jump_stan(999_999 - numbers)
-
-        life.ask(back)
-
-    def jump_to_midnight_in(self, seconds: float) -> None:
-        self._world.after(seconds, lambda: self.jump_to_midnight(0.0))
-
-    def jump_to_midnight(self, seconds: float) -> None:
-        """Both clocks: so many seconds after the next midnight."""
-        now = self._host.clock()
-        midnight = datetime(now.year, now.month, now.day) + timedelta(days=1)
-        jump = max(timedelta(), midnight - now + timedelta(seconds=seconds))
-        self._happened("midnight")
-        self._host.advance_clock(jump)
-        self._world.step_clock(jump)
-
-    def press(self, key: Key) -> None:
-        self.note(f"key {key}, unmeant")
-        self._guarded(lambda: self._running().press(key))
 
     # --- the terminal ---------------------------------------------------------------------------
 
@@ -368,6 +267,8 @@ class Day:
     def _watch_screen(self) -> None:
         """M14: what a clerk has been shown as approved must never be lost."""
         life = self._life
+        if life is not None:
+            self._seen[life.core.dialogue.state] += 1
         if life is not None and life.core.dialogue.state in _SHOWS_APPROVAL:
             form = life.core.dialogue.form
             if form.transaction is not None and life.state_of(form.transaction) == "approved":
@@ -375,7 +276,10 @@ class Day:
 
     def _has_given_up(self) -> bool:
         life = self._life
-        return life is not None and (life.core.halted is not None or life.core.faults > 0)
+        if life is None:
+            return False
+        core = life.core
+        return core.halted is not None or core.faults > 0 or core.ending is not None
 
     def _look(self) -> None:
         """Take notice of a core that gave up, as a process would by ending, or caught a mistake."""
@@ -387,6 +291,8 @@ class Day:
                 self._breaks("core", f"it halted: {life.core.halted}", "nothing was injected")
             self._cuts.disk_failed = False
             self._end_life("the process ends itself")
+        elif life.core.ending is not None:
+            self._end_life(f"the clerk ends it: {life.core.ending}")
         elif life.core.faults:
             self._breaks("core", "an exception reached the catch-all", "its log says which")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
+from posd.terminal.flows import FLOWS
 from posd.testing.simulation.verdict import DayReport
+
+_STEPS: Final = {f"{flow.name}.{step.name}" for flow in FLOWS for step in flow.steps}
 
 
 class Totals:
@@ -21,6 +24,8 @@ class Totals:
         self.effort = 0.0
         self.kinds: Counter[str] = Counter()
         self.states: Counter[str] = Counter()
+        self.settlements: Counter[str] = Counter()
+        self.steps: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.cuts: Counter[str] = Counter()
         self.failed: dict[int, str] = {}
@@ -36,6 +41,8 @@ class Totals:
         self.effort += day.effort
         self.kinds += day.kinds
         self.states += Counter(dict(day.checked.states))
+        self.settlements += day.settlements
+        self.steps += day.steps
         self.faults += day.faults
         self.cuts += day.cuts
         if day.violations:
@@ -60,6 +67,9 @@ class Totals:
             "transactions_per_processor_second": round(self.transactions / self.effort, 1),
             "kinds": _sorted(self.kinds),
             "outcomes": _sorted(self.states),
+            "settlements": _sorted(self.settlements),
+            "steps": _sorted(self.steps),
+            "steps_never_reached": sorted(_STEPS - set(self.steps)),
             "faults_by_kind": _sorted(self.faults),
             "ledger_at_cuts": _sorted(self.cuts),
         }
@@ -74,8 +84,10 @@ class Totals:
             f" {plain['transactions_per_processor_second']} in a second of one processor",
             f"{self.faults.total()} faults, {len(self.failed)} seeds that broke a rule,"
             f" {self.unresolved} cases for a person",
+            f"{len(_STEPS & set(self.steps))} of {len(_STEPS)} steps of the dialogue; never:"
+            f" {', '.join(plain['steps_never_reached']) or 'none'}",
         ]
-        for title in ("kinds", "outcomes", "faults_by_kind", "ledger_at_cuts"):
+        for title in ("kinds", "outcomes", "settlements", "faults_by_kind", "ledger_at_cuts"):
             lines.append(f"{title.replace('_', ' ')}:")
             lines += [f"  {count:9} {name}" for name, count in plain[title].items()]
         return "\n".join(lines)

@@ -13,7 +13,7 @@ from posd.testing.simulation.cuts import LABELS, Where
 from posd.testing.simulation.network import Mishap, Trouble
 
 if TYPE_CHECKING:
-    from posd.testing.simulation.day import Day
+    from posd.testing.simulation.levers import Levers
 
 _REQUESTS: Final = (
     "any", "any", "sale", "sale", "sale_void", "refund", "pre_authorisation", "completion",
@@ -36,7 +36,7 @@ _FAULTS_OF_SETTLEMENT: Final = (
 class Troublemaker:
     """Makes one trouble at a time; the day counts what comes true."""
 
-    def __init__(self, chance: Chance, day: Day) -> None:
+    def __init__(self, chance: Chance, day: Levers) -> None:
         self._chance = chance
         self._day = day
         taste = [(weight, kind) for weight, kind in _KINDS if chance.happens(0.75)]

@@ -8,15 +8,21 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Final
 
 from posd.testing.checker import Report, check
 from posd.testing.checks.evidence import Expectations, Violation
 from posd.testing.simulation.life import Surroundings
 
+# Element 48 of the answer: 31 digits a class of cards, the last of them says whether it balances.
+_SETTLEMENTS: Final = """SELECT state, closed_by, substr(answer, 31, 1) || substr(answer, 62, 1)
+                         FROM settlements"""
+
 
 @dataclass(frozen=True)
 class DayReport:
     """What became of one seed. faults: what came true, by kind. cuts: what the ledger held at a cut.
+    settlements: how they ended. steps: where the clerk was, by step of the dialogue.
 
     digest: of traffic, screens, slips and both ledgers. seconds: of virtual time. history: when
     something is wrong.
@@ -29,6 +35,8 @@ class DayReport:
     faults: Counter[str]
     cuts: Counter[str]
     kinds: Counter[str]
+    settlements: Counter[str]
+    steps: Counter[str]
     lives: int
     seconds: float
     history: tuple[str, ...]
@@ -43,6 +51,7 @@ class Verdict:
     paper: tuple[Violation, ...]
     approved: frozenset[int]
     kinds: Counter[str]
+    settlements: Counter[str]
     digest: str
 
 
@@ -62,8 +71,17 @@ def judge(surroundings: Surroundings, host: sqlite3.Connection, expected: Expect
                 )
             ),
             Counter(dict(kinds)),
+            Counter(_how(*row) for row in terminal.execute(_SETTLEMENTS)),
             _digest(surroundings, terminal, host),
         )
+
+
+def _how(state: str, closed_by: str, results: str) -> str:
+    if state != "closed":
+        return state
+    if closed_by:
+        return "closed without the acquirer"
+    return "balanced" if set(results) <= {"1"} else "not balanced, uploaded"
 
 
 def _paper(surroundings: Surroundings, terminal: sqlite3.Connection) -> Iterator[Violation]:
