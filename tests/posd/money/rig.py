@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from posd.acquirer import Acquirer, AcquirerLedger, Fault, Order, Outcome, TerminalRecord
 from posd.acquirer.cards import BY_NAME as CARDS
 from posd.acquirer.situation import Options
@@ -139,6 +141,16 @@ class Counter:
         self._alive = False
         self.link.power_cut()
         self.ledger.close()
+
+    def restart(self) -> None:
+        """A power cut, and power again."""
+        self.power_cut()
+        self.power_on()
+
+    def reconfigure(self, **sections: Any) -> None:
+        """Another configuration from the next start on, which is now."""
+        self.configuration = structs.replace(self.configuration, **sections)
+        self.restart()
 
     def close(self) -> None:
         if self._alive:
