@@ -104,7 +104,9 @@ def _line(order: OrderRecord) -> Row:
             word = texts.text(name)
     if order.reason in {"expired", "not_paid"}:
         word = texts.text(f"line.reason_{order.reason}")
-    return Pair(f"{order.number} {word}".rstrip(), amount_text(order.due if open_order else order.amount))
+    return Pair(
+        f"{order.number} {word}".rstrip(), amount_text(order.due if open_order else order.amount)
+    )
 
 
 def _answer(attempt: TransactionRecord) -> str:

@@ -23,6 +23,7 @@ MENUS: Final[dict[str, tuple[Item, ...]]] = {
         Item("2", "menu.refund", "refund.password", business=True),
         Item("3", "menu.pre_authorisations", "pre_authorisations"),
         Item("4", "menu.balance", "balance.card", business=True),
+        Item("5", "menu.orders", "orders"),
         Item("6", "menu.print", "print"),
         Item("7", "menu.settlement", "settlement.totals"),
         Item("8", "menu.query", "query"),
@@ -34,6 +35,14 @@ MENUS: Final[dict[str, tuple[Item, ...]]] = {
         Item("3", "menu.pre_authorisation_void", "pre_authorisation_void.voucher", business=True),
         Item("4", "menu.completion_void", "completion_void.password", business=True),
         Item("5", "menu.completion_notice", "completion_notice.card", business=True),
+    ),
+    "orders": (
+        Item("1", "menu.orders_unpaid", "orders.list"),
+        Item("2", "menu.order_hold", "hold.amount"),
+        Item("3", "menu.orders_held", "held.list"),
+        Item("4", "menu.order_query", "order_query.by"),
+        Item("5", "menu.order_reports", "order_reports.period"),
+        Item("6", "menu.order_approval", "order_approval.list"),
     ),
     "query": (Item("5", "menu.in_doubt", "in_doubt.list"),),
     "print": (

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from posd.core.events import KeyPressed
-from posd.ledger.records import OrderRecord, OrderState
+from posd.ledger.orders import Action
 from posd.terminal.choices import reason_choice
 from posd.terminal.machine import IDLE, Part, Row, Step
+from posd.terminal.order_lists import order_of
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
 
@@ -26,27 +27,11 @@ def ask_reason(step: str) -> Part:
     return reason_choice(step, "title.reason", {digit: f"menu.reason_{digit}" for digit in REASONS})
 
 
-def order_of(dialogue: Dialogue) -> OrderRecord | None:
-    """The order that the typed number names: its own, or that of an attempt to pay it."""
-    ledger = dialogue.ledger
-    if not dialogue.form.number:
-        return None
-    number = dialogue.form.number.zfill(6)
-    order = ledger.orders.by_number(number)
-    attempt = ledger.transactions.by_stan(number)
-    if order is None and attempt is not None and attempt.order is not None:
-        order = ledger.orders.get(attempt.order)
-    return order
-
-
 def names_unpaid_order(dialogue: Dialogue, _event: KeyPressed) -> bool:
     """Is it an order that can be cancelled, because no attempt to pay it may have succeeded?"""
     order = order_of(dialogue)
-    return (
-        order is not None
-        and order.state is OrderState.UNPAID
-        and not dialogue.ledger.orders.has_attempt_in_doubt(order.id)
-    )
+    obstacle = dialogue.ledger.orders.obstacle
+    return order is not None and obstacle(order.id, Action.CANCEL) is None
 
 
 def take_order(dialogue: Dialogue, _event: KeyPressed) -> None:

@@ -20,7 +20,6 @@ from posd.terminal.flows.unpaid_order import (
     UNPAID_ORDER,
     ask_reason,
     names_unpaid_order,
-    order_of,
     take_order,
 )
 from posd.terminal.machine import STAY, Part, Row, Step, assemble
@@ -31,6 +30,7 @@ from posd.terminal.originals import (
     settlement_date,
     short_card,
 )
+from posd.terminal.order_lists import order_of
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
 from protocol.transactions import SALE

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from posd.core.events import Phase
+from posd.ledger.orders import Action
 from posd.ledger.records import PrintJob, State, TransactionRecord
 from posd.money.money import Refusal
 from posd.money.requests import SwipedCard
 from posd.terminal.flows import FLOWS
 from posd.terminal.form import Form
 from posd.terminal.machine import IDLE, STAY, Row, every_row
+from posd.terminal.order_choice import OrderChoice
 from posd.terminal.screens import Screen, lay_out, page, wrap
 from posd.texts import LANGUAGES, catalogue
 from protocol import Track
@@ -43,17 +45,39 @@ def ended(
         yield clerk
 
 
+def longest_order(clerk: Clerk) -> tuple[int, int]:
+    """An order and an application about it, with everything that can be said of them; and a held one."""
+    ledger = clerk.ledger
+    found = ledger.orders.by_number("999999")
+    if found is None:
+        amount, now = 9_999_999_999, ledger.now()
+        with ledger.commit("orders"):
+            held = ledger.orders.create("999998", amount, now, "01")
+            ledger.orders.hold(held, "13800138000", now, "01")
+            order = ledger.orders.create("999999", amount, now, "01")
+            ledger.orders.receive(order, 1, now, "01")
+            for what, reason in (("paid_otherwise", "cash"), ("cancel", "1"), ("amend", "")):
+                ledger.applications.make(order, Action(what), reason, now, "01", amount)
+            refused = ledger.applications.of_order(order)[0].id
+            ledger.applications.refuse(refused, "00", "2", now)
+        found = ledger.orders.get(order)
+    return found.id, ledger.applications.of_order(found.id)[-1].id
+
+
 def full_form(clerk: Clerk) -> Form:
     """Everything at its longest."""
     record = clerk.ledger.transactions.last("sale")
     assert record is not None
+    order, application = longest_order(clerk)
     return Form(
         amount=9_999_999_999,
         number="999999",
         card=SwipedCard(Track("6217000000000090005=46091010000012340000")),
         secret_length=12,
-        order=1,
+        order=order,
         order_number="999999",
+        label="13800138000",
+        orders=OrderChoice(application=application),
         original=record,
         similar="999999",
         transaction=record.id,

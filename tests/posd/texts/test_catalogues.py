@@ -43,6 +43,7 @@ LONGEST = {
     "word": "send",
     "words": "机构确认已扣款",
     "age": "99mo",
+    "label": "13800138000",
     "key": "CLEAR",
     "of": "65",
     "number": "65",
