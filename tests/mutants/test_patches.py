@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mutants.__main__ import NOT_YET, ROOT, Mutant, apply, mutants
+from tests.mutants.__main__ import ROOT, Mutant, apply, mutants
 
 EVERY = list(mutants())
 
 
-def test_every_fault_has_its_patch_or_says_why_not() -> None:
-    assert sorted([*(mutant.number for mutant in EVERY), *NOT_YET]) == list(range(1, 16))
+def test_every_fault_has_its_patch() -> None:
+    assert sorted(mutant.number for mutant in EVERY) == list(range(1, 16))
 
 
 @pytest.mark.parametrize("mutant", EVERY, ids=lambda mutant: mutant.patch.stem)

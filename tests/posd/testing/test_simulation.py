@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,12 +15,15 @@ import pytest
 from posd.core.core import Core
 from posd.core.events import HostFailed, HostReceived, KeyPressed
 from posd.core.events import Key as PadKey
+from posd.ledger.batches import Batches, UploadKind, UploadRecord
 from posd.ledger.counters import Counters
+from posd.ledger.database import Database
 from posd.ledger.errors import LedgerError
 from posd.ledger.ledger import Ledger
 from posd.ledger.records import State, TransactionRecord
 from posd.money import money as money_module
 from posd.money import recovery, reversals
+from posd.money import totals as batch_totals
 from posd.money.line import HostLine, NotConnected, Sending
 from posd.money.money import Money
 from posd.money.reversals import Reversals
@@ -75,6 +79,7 @@ def test_the_days_are_full_of_business_and_of_faults(totals: Totals) -> None:
     assert {"sale open", "sale reversing"} <= set(plain["ledger_at_cuts"])
     assert totals.lives > 2 * totals.seeds
     assert len(plain["faults_by_kind"]) > 40
+    assert {"balanced", "not balanced, uploaded"} <= set(plain["settlements"])
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -225,6 +230,29 @@ def a_pending_reversal_blocks_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Money, "refusal", refusal)
 
 
+def a_voided_sale_leaves_the_totals(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(batch_totals, "STANDING", frozenset({State.APPROVED, State.COMPLETED}))
+
+
+def a_batch_closes_without_its_end(patch: pytest.MonkeyPatch) -> None:
+    right = Batches.uploads
+
+    def uploads(self: Batches, settlement: int) -> list[UploadRecord]:
+        return [one for one in right(self, settlement) if one.kind is not UploadKind.END]
+
+    patch.setattr(Batches, "uploads", uploads)
+
+
+def a_closed_batch_keeps_card_numbers(patch: pytest.MonkeyPatch) -> None:
+    right = Database.write
+
+    def write(self: Database, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        erases = "account_number = NULL" in statement
+        return right(self, f"{statement} AND 0" if erases else statement, values)
+
+    patch.setattr(Database, "write", write)
+
+
 MUTANTS: Mapping[str, Mutant] = {
     mutant.__name__: mutant
     for mutant in (
@@ -239,6 +267,9 @@ MUTANTS: Mapping[str, Mutant] = {
         a_reversal_takes_the_batch_of_today,
         a_failed_commit_counts_as_not_stored,
         a_pending_reversal_blocks_nothing,
+        a_voided_sale_leaves_the_totals,
+        a_batch_closes_without_its_end,
+        a_closed_batch_keeps_card_numbers,
     )
 }
 
