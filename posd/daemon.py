@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
 
+from devices.picture import Picture
 from posd import log
 from posd.core.core import Core
+from posd.core.ending import Ending
 from posd.core.events import DeviceChanged, Event
-from posd.core.ports import Ports
+from posd.core.ports import Display, Host, Ports, Printer
 from posd.diagnostics.wiring import Diagnostics
 from posd.edges import Devices, LoopTimers, SystemClock, system_random
 from posd.host.connection import HostConnection
@@ -29,7 +31,7 @@ from posd.ledger.ledger import Ledger
 from posd.ledger_care import LedgerCare
 from posd.pin_entry import SecretPrompt, check_off_the_loop, settle_on_loop
 from posd.preflight import StartError, check_ports, load_keys, tls_context
-from posd.service_manager import ServiceManager
+from posd.service_manager import HandedOver
 from posd.settings import Configuration
 from posd.state_lock import StateLock
 
@@ -38,11 +40,16 @@ if TYPE_CHECKING:
 
     from devices.recorder import Direction
     from posd.metrics import Textfile
+    from posd.training import Training, TrainingLife
 
 _log = structlog.get_logger()
 
 ENDED: Final = 0
 FAILED: Final = 1
+SHUT_DOWN: Final = 3
+"""Somebody shut the terminal down: it is not to be started again before somebody does."""
+
+_DARK_SECONDS: Final = 2.0
 _PR_SET_DUMPABLE: Final = 4  # linux/prctl.h
 _M_MMAP_THRESHOLD: Final = -3  # malloc.h
 _LARGE_BLOCK: Final = 1024 * 1024  # bytes
@@ -76,20 +83,83 @@ def run(configuration: Configuration, listener: LineListener | None = None) -> i
     lock = StateLock.take(configuration.terminal.state_directory)
     clock = SystemClock()
     try:
-        ledger = _open_ledger(configuration, keys, clock)
-        if ledger is None:
-            return FAILED
-        try:
-            terminal = _Terminal(configuration, ledger, keys, clock, context, listener)
-            return asyncio.run(terminal.run(signals, started))
-        except Exception as error:  # noqa: BLE001 - one line in the log, and the next start decides
-            _log.critical("terminal_failed", exc_info=error)
-            return FAILED
-        finally:
-            ledger.close()
+        return _lead(
+            HandedOver(os.environ), configuration, keys, clock, context, listener, signals, started
+        )
     finally:
         lock.release()
         signals.over()
+
+
+def _lead(
+    process: HandedOver,
+    live: Configuration,
+    live_keys: Keys,
+    clock: SystemClock,
+    context: ssl.SSLContext | None,
+    listener: LineListener | None,
+    signals: _Signals,
+    started: float,
+) -> int:
+    """One life of the terminal after the other, live and in training; returns the exit code.
+
+    Only one ledger is open at a time. Whatever ends the process, the next one begins live.
+    """
+    training: Training | None = None
+    try:
+        while True:
+            if training is None:
+                _forget_training(live)
+            configuration = live if training is None else training.configuration
+            keys = live_keys if training is None else training.keys
+            ledger = _open_ledger(configuration, keys, clock)
+            if ledger is None:
+                return FAILED
+            try:
+                terminal = _Terminal(
+                    configuration, ledger, keys, clock, context, listener, training, process
+                )
+                exit_code = asyncio.run(terminal.run(signals, started))
+            except Exception as error:  # noqa: BLE001 - one line in the log, and the next start decides
+                _log.critical("terminal_failed", exc_info=error)
+                return FAILED
+            finally:
+                ledger.close()
+                gc.unfreeze()  # what the life is made of can go
+            match terminal.ending:
+                case Ending.TRAINING:
+                    training = _begin_training(live, clock, live_keys.password_cost)
+                case Ending.LIVE:
+                    assert training is not None
+                    training.end()
+                    training = None
+                case Ending.POWER_CUT:
+                    pass
+                case _:
+                    return exit_code
+    finally:
+        process.end()
+        if training is not None:
+            training.end()
+
+
+def _begin_training(live: Configuration, clock: SystemClock, cost: int) -> Training | None:
+    """None: there is no room for it, and the terminal goes on live."""
+    from posd.training import Training  # with an acquirer that no live terminal needs
+
+    try:
+        return Training(live, clock, system_random, cost)
+    except OSError as error:
+        _log.error("training_impossible", reason=error.strerror)
+        return None
+
+
+def _forget_training(live: Configuration) -> None:
+    """What a training left whose process did not come to its end."""
+    if live.terminal.training_directory.exists():
+        from posd.training import forget_training
+
+        forget_training(live)
 
 
 def leave_no_core_dump() -> None:
@@ -172,15 +242,15 @@ class _Terminal:
         clock: SystemClock,
         context: ssl.SSLContext | None,
         listener: LineListener | None = None,
+        training: Training | None = None,
+        process: HandedOver | None = None,
     ) -> None:
         self._configuration = configuration
         self._exit_code: int | None = None
         self._absent: set[str] = set()
         self._over = asyncio.Event()
-        self._manager = ServiceManager(os.environ)
-        self._host = HostConnection(
-            configuration.host, configuration.dialect.frame_cap, self._deliver, context
-        )
+        process = process or HandedOver(os.environ)
+        self._manager = process.manager
         self._devices = Devices(
             configuration.devices, self._deliver, lambda key: self._prompt.press(key)
         )
@@ -190,21 +260,38 @@ class _Terminal:
             self._mask,
             settle_on_loop,
         )
-        self._diagnostics = Diagnostics(configuration, clock, os.environ)
+        self._host: HostConnection | None = None
+        self._diagnostics: Diagnostics | None = None
+        self._training: TrainingLife | None = None
         self._listener = listener
         if listener is not None:
             self._devices.tap(listener.role, listener.passed)
+        display: Display = self._devices
+        printer: Printer = self._devices
+        host: Host
+        if training is None:
+            self._host = HostConnection(
+                configuration.host, configuration.dialect.frame_cap, self._deliver, context
+            )
+            self._diagnostics = Diagnostics(configuration, clock, process.listening())
+            display, host = self._diagnostics.display(display), self._diagnostics.host(self._host)
+        else:
+            # Neither a connection nor diagnostics: nothing of a training leaves the terminal.
+            self._training = training.life(printer, self._deliver, _later)
+            printer, host = self._training, self._training.host
         ports = Ports(
-            display=self._diagnostics.display(self._devices),
-            printer=self._devices,
-            host=self._diagnostics.host(self._host),
+            display=display,
+            printer=printer,
+            host=host,
             timers=LoopTimers(self._deliver),
             clock=clock,
             random_bytes=system_random,
             secret_entry=self._prompt,
+            drills=self._training,
         )
         self._core = Core(configuration, ledger, ports, keys)
-        self._diagnostics.look_at(self._core, self._devices, keys)
+        if self._diagnostics is not None:
+            self._diagnostics.look_at(self._core, self._devices, keys)
         self._clock = clock
         self._metrics: Textfile | None = None
         self._care = LedgerCare(
@@ -215,8 +302,13 @@ class _Terminal:
             self._look_after_core,
         )
 
+    @property
+    def ending(self) -> Ending | None:
+        """Not None: this life was ended by a clerk, and what is to come after it."""
+        return self._core.ending
+
     async def run(self, signals: _Signals, started: float) -> int:
-        """Until the end is ordered or the core gives up; returns the exit code."""
+        """Until the end is ordered, a clerk ends it, or the core gives up; returns the exit code."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_callback_failed)
         signals.tell(end=lambda: self._finish(ENDED), back_up=self._care.back_up_soon)
@@ -229,24 +321,27 @@ class _Terminal:
                 seconds = round(loop.time() - started, 3)
                 _log.info("ready", seconds=seconds, tls=self._configuration.host.tls)
                 self._feed_watchdog()
-                self._diagnostics.open(self._care.back_up_soon, self._look_after_core)
+                if self._diagnostics is not None:
+                    self._diagnostics.open(self._care.back_up_soon, self._look_after_core)
                 gc.collect()
                 gc.freeze()  # what the start made stays: no collection walks it while a clerk waits
-                self._care.start()
-                self._write_metrics()
+                if not self._configuration.is_training:  # whose ledger needs no copies
+                    self._care.start()
+                    self._write_metrics()
             await self._over.wait()
+            if self.ending is Ending.POWER_CUT:
+                await self._go_dark()
         finally:
-            self._manager.stopping()
             if self._metrics is not None:
                 self._metrics.stop()
+            if self._training is not None:
+                self._training.host.forget()
             await asyncio.gather(
-                self._host.end(),
-                self._devices.stop(),
-                self._care.stop(),
-                self._diagnostics.stop(),
+                *(part.stop() for part in (self._devices, self._care)),
+                *([self._host.end()] if self._host is not None else []),
+                *([self._diagnostics.stop()] if self._diagnostics is not None else []),
             )
-            self._manager.close()
-        _log.info("ended", exit_code=self._exit_code)
+        _log.info("ended", exit_code=self._exit_code, ending=self.ending or "")
         return FAILED if self._exit_code is None else self._exit_code
 
     def _write_metrics(self) -> None:
@@ -272,8 +367,10 @@ class _Terminal:
             return
         if isinstance(event, DeviceChanged):
             self._note_device(event)
-        if self._diagnostics.takes(event):
+        if self._diagnostics is not None and self._diagnostics.takes(event):
             return
+        if self._training is not None:
+            event = self._training.translated(event)
         try:
             self._core.handle(event)
         except Exception as error:  # noqa: BLE001 - the core catches its own: this is beyond repair
@@ -296,11 +393,21 @@ class _Terminal:
     def _status(self) -> str:
         plain = ", plain TCP to the host" if self._configuration.host.plaintext else ""
         absent = f", absent: {', '.join(sorted(self._absent))}" if self._absent else ""
-        return f"running{plain}{absent}"
+        doing = "training" if self._training is not None else "running"
+        return f"{doing}{plain}{absent}"
+
+    async def _go_dark(self) -> None:
+        """What a clerk sees of a power cut."""
+        settings = self._configuration.devices.display
+        if settings is not None:
+            self._devices.show(Picture((), settings.columns, settings.lines))
+        await asyncio.sleep(_DARK_SECONDS)
 
     def _look_after_core(self) -> None:
         if self._core.halted is not None:
             self._finish(FAILED)
+        elif self._core.ending is not None:
+            self._finish(SHUT_DOWN if self._core.ending is Ending.SHUT_DOWN else ENDED)
 
     def _finish(self, exit_code: int) -> None:
         if self._exit_code is None:
@@ -313,6 +420,10 @@ class _Terminal:
         if seconds is not None and self._exit_code is None:
             self._manager.alive()
             asyncio.get_running_loop().call_later(seconds, self._feed_watchdog)
+
+
+def _later(seconds: float, call: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(seconds, call)
 
 
 def _callback_failed(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -8,6 +8,8 @@ import socket
 from collections.abc import MutableMapping
 from typing import Final
 
+from posd.diagnostics.socket_path import handed_over
+
 # Feed at this part of the time that systemd allows: one late turn of the loop is no failure.
 _WATCHDOG_SHARE: Final = 0.4
 
@@ -59,3 +61,25 @@ class ServiceManager:
         if self._socket is not None:
             with contextlib.suppress(OSError):  # a manager that does not listen is not our trouble
                 self._socket.sendto(text.encode("utf-8"), self._address)
+
+
+class HandedOver:
+    """What the service manager gave the process: its ear, and the diagnostic socket that it opened.
+
+    For all lives of the terminal in this process; taken out of the environment.
+    """
+
+    def __init__(self, environment: MutableMapping[str, str]) -> None:
+        self.manager = ServiceManager(environment)
+        self._listening = handed_over(environment)
+
+    def listening(self) -> socket.socket | None:
+        """The diagnostic socket, for one life: to be closed at its end."""
+        return None if self._listening is None else self._listening.dup()
+
+    def end(self) -> None:
+        """The process ends."""
+        self.manager.stopping()
+        self.manager.close()
+        if self._listening is not None:
+            self._listening.close()

@@ -61,6 +61,11 @@ class TerminalSettings(Section, frozen=True, kw_only=True):
     duplicate_minutes: Annotated[int, Meta(ge=0, le=1440)] = 10  # 0: not asked
     test_host: bool = False  # terminal status digit 1 in the header, and 测试 on the idle screen
 
+    @property
+    def training_directory(self) -> Path:
+        """Where the ledger of a training lies, while there is one."""
+        return self.state_directory / "training"
+
 
 class HostSettings(Section, frozen=True, kw_only=True):
     """The acquirer's address and how its certificate is checked.

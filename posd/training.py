@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec import structs
 
@@ -32,13 +31,13 @@ from posd.settings import (
     DialectSettings,
     HostSettings,
     KeyFileSettings,
+    Section,
     make_dialect,
 )
 from protocol import Key
 
 TERMINAL_ID: Final = "TRAINING"
 MERCHANT_ID: Final = "TRAINING0000000"
-DIRECTORY: Final = "training"
 _MASTER_KEY_LENGTH: Final = 16
 _LATE_SECONDS: Final = 1.0  # after the time-out
 _OWN_CARDS: Final = {card.pan for card in CARDS}
@@ -53,20 +52,15 @@ class TrainingConfiguration(Configuration, frozen=True, kw_only=True):
         return True
 
 
-def training_directory(live: Configuration) -> Path:
-    """Where the training's ledger lies, while there is one."""
-    return live.terminal.state_directory / DIRECTORY
-
-
 def training_configuration(live: Configuration) -> TrainingConfiguration:
     """The live configuration with nothing in it that leads to anything real."""
     seconds = min(live.host.answer_seconds, live.training.answer_seconds)
-    own = {
+    own: dict[str, Section] = {
         "terminal": structs.replace(
             live.terminal,
             terminal_id=TERMINAL_ID,
             merchant_id=MERCHANT_ID,
-            state_directory=training_directory(live),
+            state_directory=live.terminal.training_directory,
             test_host=True,
             operator="01",
         ),
@@ -80,8 +74,8 @@ def training_configuration(live: Configuration) -> TrainingConfiguration:
         "backup": BackupSettings(),
         "keys": KeyFileSettings(),
     }
-    rest = {name: getattr(live, name) for name in live.__struct_fields__ if name not in own}
-    return TrainingConfiguration(**own, **rest)
+    shared: dict[str, Any] = {name: getattr(live, name) for name in live.__struct_fields__}
+    return TrainingConfiguration(**(shared | own))
 
 
 class Training:
@@ -94,7 +88,7 @@ class Training:
         self, live: Configuration, clock: Clock, random_bytes: Randomness, password_cost: int
     ) -> None:
         forget_training(live)
-        self.directory = training_directory(live)
+        self.directory = live.terminal.training_directory
         self.directory.mkdir(mode=0o700)
         self.configuration = training_configuration(live)
         master = Key(random_bytes(_MASTER_KEY_LENGTH))
@@ -122,7 +116,7 @@ class Training:
 
 def forget_training(live: Configuration) -> None:
     """Remove what a training left that did not come to its end."""
-    shutil.rmtree(training_directory(live), ignore_errors=True)
+    shutil.rmtree(live.terminal.training_directory, ignore_errors=True)
 
 
 class TrainingLife:

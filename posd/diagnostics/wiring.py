@@ -5,7 +5,7 @@ Nothing here keeps a terminal from starting or selling: a socket that cannot be 
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -40,11 +40,12 @@ class Diagnostics:
         self,
         configuration: Configuration,
         clock: ports.Clock,
-        environment: MutableMapping[str, str],
+        handed_over: socket.socket | None = None,
     ) -> None:
+        """handed_over: the listening socket that systemd opened, to be closed at the end."""
         self._configuration = configuration
         self._clock = clock
-        self._handed_over = socket_path.handed_over(environment)
+        self._handed_over = handed_over
         self._observations = Observations(clock)
         self._traffic: Traffic | None = None
         self._actions: Actions | None = None
