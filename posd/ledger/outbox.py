@@ -50,6 +50,8 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "batch.settled": ("batch", "batch_number", "operator", "debit_count", "debit_amount",
                           "credit_count", "credit_amount", "domestic", "foreign"),
         "ledger.restored": ("generation",),
+        "terminal.moved": ("archive",),
+        "terminal.closed": (),
     }
 )  # fmt: skip
 """Every name with its fields. Names and fields stay; a reader takes more of either without complaint."""

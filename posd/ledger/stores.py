@@ -27,6 +27,11 @@ class Settings:
             (name, pack(value)),
         )
 
+    def forget(self, *names: str) -> None:
+        """They are not there any more; no error when they were not."""
+        for name in names:
+            self._database.write("DELETE FROM settings WHERE name = ?", (name,))
+
 
 class PrintJobs:
     """Slips that are to be printed; stored with the outcome that they show (money M6)."""

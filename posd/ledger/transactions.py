@@ -233,6 +233,13 @@ class Transactions:
         expiry = self._keys.open(row["expiry"], _name(identity, "expiry"))
         return Pan(number.decode("ascii")), expiry.decode("ascii")
 
+    def erase_cards(self) -> None:
+        """No card number stays, whatever its transaction has become; only first 6 and last 4 do."""
+        self._database.write(
+            "UPDATE transactions SET account_number = NULL, expiry = NULL"
+            " WHERE account_number IS NOT NULL"
+        )
+
     def sent_date(self, identity: int) -> str:
         """MMDD: the host's date, as far as it was known, when the request was stored."""
         row = self._database.one("SELECT sent_date FROM transactions WHERE id = ?", (identity,))

@@ -24,6 +24,7 @@ from posd.core.timers import CoreTimers
 from posd.ledger.batches import SettlementRecord
 from posd.ledger.ledger import Ledger
 from posd.ledger.records import State, TransactionRecord
+from posd.ledger.retirement import retirement_of
 from posd.money.agenda import Agenda, Job
 from posd.money.cases import Cases
 from posd.money.desk import Desk
@@ -78,6 +79,9 @@ class Money:
             configuration.terminal.operator,
         )
         self._desk = Desk(configuration, dialect, ledger, self._session, self._line, timers, report)
+        retirement = retirement_of(ledger)
+        self.retired = None if retirement is None else Refusal(retirement.why)
+        """Why this terminal sends nothing to the host any more; None: it trades."""
         self._agenda = Agenda()
         self._sign_in = SignIn(self._desk)
         self._reversals = Reversals(self._desk, lambda: self._agenda.add(self._reverse))
@@ -130,6 +134,8 @@ class Money:
     def refusal(self) -> Refusal | None:
         """Why no new financial request may start now (money M3, M11, M16); None when it may."""
         desk = self._desk
+        if self.retired is not None:
+            return self.retired
         if desk.ledger.settings.get("restored", False):
             return Refusal.RESTORED
         if desk.ledger.transactions.in_states(State.OPEN, State.REVERSING):
@@ -156,7 +162,9 @@ class Money:
     # -- what the dialogue may ask for -------------------------------------------------------------
 
     def sign_in(self, operator: str) -> None:
-        """Sign in; ends with SignInEnded."""
+        """Sign in; ends with SignInEnded, or RequestRefused where the terminal trades no more."""
+        if self._refuse_retired():
+            return
 
         def job(done: Callable[[], None]) -> None:
             def ended(event: SignInEnded) -> None:
@@ -171,6 +179,8 @@ class Money:
 
     def sign_off(self) -> None:
         """Sign off; ends with SignInEnded. What is still to be reversed goes first."""
+        if self._refuse_retired():
+            return
 
         def job(done: Callable[[], None]) -> None:
             def ended(event: SignInEnded) -> None:
@@ -184,7 +194,7 @@ class Money:
 
     def echo(self, told: Callable[[LastExchange], None]) -> bool:
         """The host's echo, for a technician; told gets how it went. False: the line is in use."""
-        if self._agenda.busy:
+        if self._agenda.busy or self.retired is not None:
             return False
 
         def job(done: Callable[[], None]) -> None:
@@ -241,6 +251,8 @@ class Money:
 
     def request(self, request: Request) -> None:
         """Any financial request. The dialogue's checks are made again here, when its turn has come."""
+        if self._refuse_retired():
+            return
         if self._agenda.busy:
             self._refuse(Refusal.BUSY)
             return
@@ -251,6 +263,8 @@ class Money:
 
         Ends with SettlementEnded or RequestRefused; SettlementProgress comes on the way.
         """
+        if self._refuse_retired():
+            return
         if self._agenda.busy:
             self._refuse(Refusal.BUSY)
         else:
@@ -278,8 +292,11 @@ class Money:
     def power_up(self) -> None:
         """The first thing after a start, without a clerk: what is pending is reversed.
 
-        A restored ledger signs in: its keys and its batch number are of the past (M16).
+        A restored ledger signs in: its keys and its batch number are of the past (M16). One that is
+        retired asks nothing of the host any more.
         """
+        if self.retired is not None:
+            return
         if self._desk.ledger.settings.get("restored", False) and not self._session.signed_in:
             self._agenda.add(self._sign_in_if_due)
         self._reversals.power_up()
@@ -431,6 +448,11 @@ class Money:
             (run if event.signed_in else put_off)(done)
 
         self._sign_in.sign_in(self._session.operator, signed_in)
+
+    def _refuse_retired(self) -> bool:
+        if self.retired is not None:
+            self._refuse(self.retired)
+        return self.retired is not None
 
     def _refuse(self, refusal: Refusal) -> None:
         log.warning("request.refused", reason=refusal)

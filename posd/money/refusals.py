@@ -15,6 +15,8 @@ from protocol.transactions import REFUND
 class Refusal(StrEnum):
     """Why a financial request may not start. Nothing was stored or sent."""
 
+    MOVED = "moved"  # another terminal goes on with this ledger
+    CLOSED = "closed"  # for good
     NOT_SIGNED_IN = "not_signed_in"
     REVERSAL_PENDING = "reversal_pending"
     RESTORED = "restored"

@@ -39,7 +39,7 @@ _STATUS_COLUMNS: Final = 16
 
 
 def is_signed_off(dialogue: Dialogue, _event: object) -> bool:
-    return not dialogue.money.signed_in
+    return not dialogue.money.signed_in and dialogue.money.retired is None
 
 
 def is_unseen(dialogue: Dialogue, _event: object) -> bool:
