@@ -15,6 +15,7 @@ from typing import Final, TextIO
 
 from posd.testing.boxes import boxed, torn
 from posd.testing.compare import Comparison
+from posd.testing.installation import SOCKET
 from posd.testing.panel import Panel, open_stage
 from posd.testing.player import ExpectationError, Player
 from posd.testing.real import RealStage
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _play(script: Script, language: str, out: TextIO) -> int:
     with tempfile.TemporaryDirectory(prefix="posd-demo-") as directory:
         stage = RealStage(Path(directory))
+        out.write(f"technicians ask it with: posctl --socket {Path(directory, SOCKET)} why\n")
         try:
             narrator = Narrator(out)
             stage.witness.listener = narrator

@@ -17,6 +17,8 @@ from protocol import Key
 
 TERMINAL_ID: Final = "T0000001"
 MERCHANT_ID: Final = "M00000000000001"
+SOCKET: Final = "diag.sock"
+"""Where its technicians ask (`posctl --socket`), beside the configuration file."""
 ROLES: Final = ("keypad", "display", "printer", "card_reader")
 LINE_SPEED: Final = (
     115_200  # the printer's driver counts on it when it judges how late an answer is
@@ -51,6 +53,7 @@ class Installation:
             },
             "host": {"address": "127.0.0.1", "port": 1},
             "keys": {"device_key_file": "device.key", "master_key_file": "master.key"},
+            "diagnostics": {"socket": SOCKET},
             "devices": {role: {"port": f"dev/{role}", "speed": LINE_SPEED} for role in ROLES},
         }
 

@@ -19,6 +19,7 @@ from posd.testing import steps
 from posd.testing.boxes import boxed
 from posd.testing.compare import Comparison
 from posd.testing.device_lines import ROLES
+from posd.testing.installation import SOCKET
 from posd.testing.player import Player, UnmetError
 from posd.testing.real import RealStage
 from posd.testing.script import KEYS, Script, parse_line
@@ -85,6 +86,9 @@ class Panel:
         self._player = Player(Script("keyboard", (), ()), stage)
         self._strip: list[str] = []  # the paper of all finished slips
         self._messages: deque[str] = deque(WELCOME, maxlen=_MESSAGES)
+        socket = stage.installation.directory / SOCKET
+        where = ("Technicians, in another shell:", "posctl why --socket \\", f"  {socket}")
+        self._messages.extend(where)
         self._typed = ""
         self._host_up = True
 

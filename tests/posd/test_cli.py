@@ -99,10 +99,10 @@ def test_the_command_line_itself_imports_next_to_nothing() -> None:
     assert heavy.isdisjoint(listed)
 
 
-def test_posctl_says_in_one_sentence_that_it_is_not_here_yet(
-    capsys: pytest.CaptureFixture[str],
+def test_posctl_without_a_terminal_says_so_in_a_sentence_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert posctl.main() == 2
-    assert capsys.readouterr().err == (
-        "posctl: the diagnostic socket is not in this version of posd\n"
-    )
+    assert posctl.main(["--socket", str(tmp_path / "none.sock"), "status"]) == 3
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"posctl: no terminal answers at {tmp_path / 'none.sock'}"
+    assert said[1].startswith("   -> systemctl status posd")
