@@ -6,12 +6,14 @@ Imports are made by the command that needs them: the daemon starts without the d
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from posd import VERSION
 
@@ -25,6 +27,18 @@ _MESSAGE_TOOL: Final = {
     "decode": "show an ISO 8583 message, field by field",
     "encode": "make an ISO 8583 message",
 }
+
+
+class _Parser(argparse.ArgumentParser):
+    """Knows the terminal's width without shutil, which brings three compression libraries along."""
+
+    def __init__(self, **more: Any) -> None:
+        try:
+            columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+        except (OSError, ValueError):
+            columns = 80
+        formatter = partial(argparse.HelpFormatter, width=columns - 2)
+        super().__init__(**{"formatter_class": formatter} | more)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="posd", description="A payment terminal daemon.")
+    parser = _Parser(prog="posd", description="A payment terminal daemon.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser("run", help="run the terminal", description=_run.__doc__)
@@ -113,6 +127,7 @@ def _run(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         # Nothing is open yet. The daemon takes over when it is loaded.
         signal.signal(number, lambda _number, _frame: os._exit(DONE))
+    gc.disable()  # nothing of a start is garbage; the daemon turns it on when it is ready
     from posd.config import ConfigurationError, load
     from posd.preflight import StartError
 

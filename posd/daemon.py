@@ -324,6 +324,7 @@ class _Terminal:
                 if self._diagnostics is not None:
                     self._diagnostics.open(self._care.back_up_soon, self._look_after_core)
                 gc.collect()
+                gc.enable()
                 gc.freeze()  # what the start made stays: no collection walks it while a clerk waits
                 if not self._configuration.is_training:  # whose ledger needs no copies
                     self._care.start()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, Final
 
 LANGUAGES: Final = ("zh_CN", "en")
@@ -37,7 +37,8 @@ class Catalogue:
         if language not in LANGUAGES:
             raise ValueError(f"expected a language of {LANGUAGES}, found {language!r}")
         self.language = language
-        file = resources.files(__name__).joinpath(f"{language}.toml")
+        # Not importlib.resources: it brings tempfile, shutil and random into every start.
+        file = Path(__file__).with_name(f"{language}.toml")
         self._texts = _flatten(tomllib.loads(file.read_text(encoding="utf-8")))
 
     def text(self, name: str, **values: object) -> str:
