@@ -14,6 +14,7 @@ from typing import Any, Final
 from posd.acquirer.cards import BY_NAME
 from posd.acquirer.outcomes import Order, Outcome
 from posd.core.core import Core
+from posd.core.ending import Ending
 from posd.core.events import DeviceChanged, Event, Key
 from posd.core.ports import Ports
 from posd.keys import Keys
@@ -30,8 +31,11 @@ from posd.testing.virtual_host import VirtualLink
 from posd.testing.virtual_lines import NOISE, VirtualLine, VirtualReader
 from posd.testing.watched_acquirer import WatchedAcquirer
 from posd.testing.world import World
+from posd.training import Training, TrainingLife, forget_training
 
 PASSWORD_COST: Final = 2  # scrypt's N: a thousand clerks type passwords in a second
+_RESTART_SECONDS: Final = 1.0  # RestartSec of the service
+_DARK_SECONDS: Final = 2.0  # of a drill's power cut
 _WITHOUT_PAPER: Final = ("keypad", "display", "card_reader")
 
 
@@ -51,6 +55,7 @@ class InProcessStage:
         self._card_bytes = VirtualLine(self.world, self._card_byte_arrives)
         self.terminal: Terminal | None = None
         self._host: tuple[WatchedAcquirer, VirtualLink] | None = None
+        self._training: Training | None = None
         self._ledger_file = self.installation.state_directory / "ledger.db"
         self._snapshots = Snapshots(self._ledger_file, directory / "copy.db")
 
@@ -72,20 +77,58 @@ class InProcessStage:
     def power_on(self) -> None:
         if self.terminal is not None:
             raise StageError("the terminal has power already")
-        _, link = self._acquirer()
-        configuration = self.installation.load()
-        keys = Keys.load(
-            *(self.installation.directory / f"{name}.key" for name in ("device", "master")),
-        )
-        self.terminal = Terminal(self, configuration, keys, link)
+        self._acquirer()
+        self._start()
         self._happen()
 
     def power_cut(self) -> None:
-        self._running().power_cut()
+        self._running()
+        self._end_life()
+        self.display.power_cut()
+        if self._training is not None:  # what lies on its disk is found at the next start
+            self._training.acquirer.ledger.close()
+            self._training = None
+
+    def _start(self) -> None:
+        """A life of the terminal, live unless a training goes on."""
+        if self._training is None:
+            configuration = self.installation.load()
+            forget_training(configuration)
+            keys = Keys.load(
+                *(self.installation.directory / f"{name}.key" for name in ("device", "master")),
+            )
+        else:
+            configuration, keys = self._training.configuration, self._training.keys
+        link = self._acquirer()[1]
+        self.terminal = Terminal(self, configuration, keys, link, self._training)
+
+    def _end_life(self) -> None:
+        assert self.terminal is not None
+        self.terminal.power_cut()
         self.terminal = None
         self._acquirer()[1].power_cut()
         self.printer.power_cut()
-        self.display.power_cut()
+
+    def ended(self, terminal: Terminal) -> None:
+        """A clerk ended this life: what is to come after it, as the daemon and its manager do it."""
+        if self.terminal is not terminal:
+            return  # the power was cut in the meantime
+        self._end_life()
+        match terminal.core.ending:
+            case Ending.TRAINING:
+                live = self.installation.load()
+                self._training = Training(live, self.world, self.random_bytes, PASSWORD_COST)
+                self._start()
+            case Ending.LIVE:
+                assert self._training is not None
+                self._training.end()
+                self._training = None
+                self._start()
+            case Ending.POWER_CUT:
+                self.display.power_cut()
+                self.world.after(_DARK_SECONDS, self._start)
+            case Ending.RESTART:
+                self.world.after(_RESTART_SECONDS, self._start)
 
     # --- the clerk --------------------------------------------------------------------------------
 
@@ -271,29 +314,44 @@ class Terminal:
     """One life of the terminal, from power to power cut: a core and its ports."""
 
     def __init__(
-        self, stage: InProcessStage, configuration: Configuration, keys: Keys, link: VirtualLink
+        self,
+        stage: InProcessStage,
+        configuration: Configuration,
+        keys: Keys,
+        link: VirtualLink,
+        training: Training | None = None,
     ) -> None:
         self._alive = True
+        self._stage = stage
         world = stage.world
         self.reader = VirtualReader(world, self.report)
         keys = Keys(keys.device, keys.master, PASSWORD_COST)
         try:
             self.ledger = Ledger.open(
-                stage.installation.state_directory / "ledger.db", keys, world, stage.random_bytes
+                configuration.terminal.state_directory / "ledger.db",
+                keys,
+                world,
+                stage.random_bytes,
             )
         except LedgerError as error:
             raise StageError(str(error)) from None
         self._entry = SecretPrompt(
             self.report, check_inline(keys.device, PASSWORD_COST), mask=lambda _open: None
         )
+        host = link.plug_in(self.report)
+        self._training: TrainingLife | None = None
+        if training is not None:
+            self._training = training.life(stage.printer, self.report, world.after)
+            host = self._training.host
         ports = Ports(
             display=stage.display,
-            printer=stage.printer,
-            host=link.plug_in(self.report),
+            printer=self._training or stage.printer,
+            host=host,
             timers=VirtualTimers(world, self.report),
             clock=world,
             random_bytes=stage.random_bytes,
             secret_entry=self._entry,
+            drills=self._training,
         )
         self.core = Core(configuration, self.ledger, ports, keys)
         self.core.start()
@@ -303,8 +361,11 @@ class Terminal:
 
     def report(self, event: Event) -> None:
         """Hand an event to the core, unless it comes after the power cut."""
-        if self._alive and self.core.halted is None:
-            self.core.handle(event)
+        if not self._alive or self.core.halted is not None or self.core.ending is not None:
+            return
+        self.core.handle(event if self._training is None else self._training.translated(event))
+        if self.core.ending is not None:
+            self._stage.world.after(0.0, lambda: self._stage.ended(self))
 
     def press(self, key: Key) -> None:
         self._entry.press(key)
@@ -312,6 +373,8 @@ class Terminal:
     def power_cut(self) -> None:
         """Nothing of this life happens any more; what is committed is all that stays."""
         self._alive = False
+        if self._training is not None:
+            self._training.host.forget()
         self.ledger.close()
 
 

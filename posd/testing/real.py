@@ -17,6 +17,7 @@ import posd
 from posd.acquirer.cards import BY_NAME
 from posd.acquirer.outcomes import Order, Outcome
 from posd.core.events import Key
+from posd.daemon import ENDED, SHUT_DOWN
 from posd.testing.counter import GARBLED, KEYS, Acquiring, Counter
 from posd.testing.installation import Installation
 from posd.testing.loop_thread import LoopThread
@@ -88,6 +89,11 @@ class RealStage:
         if self.process is not None:
             raise StageError("the terminal has power already")
         self._acquirer()
+        self._launch()
+        # Keys that are pressed before the keypad is opened are lost, as on a real one.
+        self.let_pass(_READY, self._has_begun)
+
+    def _launch(self) -> None:
         # A checkout that is not installed is found where this module was found.
         root = str(Path(posd.__file__).parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
@@ -111,8 +117,6 @@ class RealStage:
                 process_group=0,  # ctrl-C is for whoever plays, not for the daemon
                 env={**os.environ, "PYTHONPATH": path},
             )
-        # Keys that are pressed before the keypad is opened are lost, as on a real one.
-        self.let_pass(_READY, self._has_begun)
 
     def power_cut(self) -> None:
         if self.process is None:
@@ -234,10 +238,18 @@ class RealStage:
             self._loop.close()
 
     def _look(self) -> None:
-        """Take notice of what came out, and of a daemon that ended by itself."""
+        """Take notice of what came out, and of a daemon that ended by itself.
+
+        One that was told to at its keypad is started again, or not, as the service manager would.
+        """
         self._counter.drain()
         if self.process is not None and (code := self.process.poll()) is not None:
             self.process = None
+            if code == ENDED:
+                self._launch()
+                return
+            if code == SHUT_DOWN:
+                return
             lines = self.log_file.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:]
             raise TerminalDiedError("\n".join([f"the daemon ended with exit code {code}:", *lines]))
 

@@ -69,6 +69,10 @@ class Clerk:
         self._bought: dict[str, str] = {}  # voucher -> card
         self._wanted: str | None = None  # the card of the sale that is being voided
         self._answers: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
+            # a process that a clerk ends is no news for a torture, and training has a host of its own
+            ("关机/重启", lambda: self._press(Key.CANCEL)),
+            ("终端将", lambda: self._press(Key.CANCEL)),
+            ("培训模式", lambda: self._press(Key.CANCEL)),
             ("请输入密码", self._password),
             ("请持卡人输密码", self._pin),
             ("密码已锁定", lambda: self._press(Key.CANCEL)),
