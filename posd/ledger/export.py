@@ -40,7 +40,9 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Table and columns, in the order in which they are written."""
 
-_TIMES: Final = frozenset({"at", "opened_at", "closed_at", "created_at", "ended_at", "held_at", "decided_at"})
+_TIMES: Final = frozenset(
+    {"at", "opened_at", "closed_at", "created_at", "ended_at", "held_at", "decided_at"}
+)
 _PACKED: Final = frozenset({"details", "request", "answer", "body"})
 _EPOCH: Final = datetime(1970, 1, 1)
 

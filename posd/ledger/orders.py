@@ -37,7 +37,9 @@ class Action(StrEnum):
 class Obstacle(StrEnum):
     """Why it cannot be done."""
 
-    IN_DOUBT = "in_doubt"  # an attempt to pay, or its void, is open, reversing, pending or unresolved
+    IN_DOUBT = (
+        "in_doubt"  # an attempt to pay, or its void, is open, reversing, pending or unresolved
+    )
     DEBITED = "debited"  # a person has closed such a case, and not with "not debited"
     APPROVED = "approved"  # the ledger holds an approved transaction: void it instead
     CLOSED = "closed"  # it is not unpaid
@@ -152,7 +154,8 @@ class Orders:
 
     def hold(self, identity: int, label: str, at: int, operator: str) -> Obstacle | None:
         """Park it under a label of up to 11 digits; None when it is done."""
-        assert label.isdecimal() and len(label) <= LABEL_DIGITS, "a label of 1 to 11 digits"
+        assert label.isdecimal(), "expected a label of digits"
+        assert len(label) <= LABEL_DIGITS, "expected a label of at most 11 digits"
         obstacle = self.obstacle(identity, Action.HOLD)
         if obstacle is None:
             self._update(identity, held_at=at, label=label)

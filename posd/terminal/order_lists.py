@@ -168,8 +168,11 @@ def order_screen(hint: str, dialogue: Dialogue) -> Screen:
     order, texts = the_order(dialogue), dialogue.catalogue
     return Screen(
         dialogue.text("title.order", voucher=order.number),
-        (texts.text("line.amount", amount=amount_text(order.amount)), *_state(texts, order))
-        + tuple(_story(dialogue, order)),
+        (
+            texts.text("line.amount", amount=amount_text(order.amount)),
+            *_state(texts, order),
+            *_story(dialogue, order),
+        ),
         dialogue.text(hint),
     )
 

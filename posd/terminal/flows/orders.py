@@ -1,4 +1,4 @@
-"""未支付订单: the list with its filters, and what can be done with one: pay, amend, paid otherwise, cancel."""
+"""未支付订单: the list with its filters, and what can be done with one of them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ def order(ledger: Ledger, amount: int = 12345, number: str = "000001") -> int:
         return ledger.orders.create(number, amount, ledger.now(), "01")
 
 
-def attempt(ledger: Ledger, of: int, state: State, stan: str = "000002", amount: int = 12345) -> int:
+def attempt(
+    ledger: Ledger, of: int, state: State, stan: str = "000002", amount: int = 12345
+) -> int:
     """A sale for the order that ended so; an approved one has paid."""
     with ledger.commit("attempt"):
         sale = ledger.transactions.add(intent(stan, order=of, amount=amount))
