@@ -70,8 +70,20 @@ def _transaction(record: TransactionRecord, original: TransactionRecord | None) 
         Pair("日期/时间", f"{host_moment(record):%Y-%m-%d %H:%M:%S}"),
         Text("金额 AMOUNT"),
         Text(f"RMB {amount_text(amount)}", large=True),
+        *_in_part(record, amount),
         Text("备注 REFERENCE"),
         *(Text(remark) for remark in _remarks(record, layout, original)),
+    ]
+
+
+def _in_part(record: TransactionRecord, approved: int) -> list[Row]:
+    """What was asked, what was approved, and what is still to be paid."""
+    if approved >= record.amount:
+        return []
+    return [
+        Pair("应收", f"RMB {amount_text(record.amount)}"),
+        Pair("实收", f"RMB {amount_text(approved)}"),
+        Pair("未收", f"RMB {amount_text(record.amount - approved)}"),
     ]
 
 

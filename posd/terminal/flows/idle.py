@@ -18,6 +18,7 @@ from posd.terminal.exchange import (
 from posd.terminal.fields import add_amount_digit, say_unreadable, take_card
 from posd.terminal.flows import drill
 from posd.terminal.flows.lock import LOCKED, is_locked
+from posd.terminal.flows.partial_approval import OFFERED, is_undecided, offer_again
 from posd.terminal.flows.restored import is_restored
 from posd.terminal.flows.settlement import start_by_time
 from posd.terminal.flows.sign_in import SIGN_IN
@@ -190,6 +191,7 @@ FLOW = Flow(
         Row("ready", "power_up", was_in_training, "training.over", note_live_again),
         Row("ready", "power_up", is_new_here, "training.welcome", note_welcomed),
         Row("ready", "power_up", is_restored, "restored.told"),
+        Row("ready", "power_up", is_undecided, OFFERED, offer_again),
         Row("ready", "power_up", is_unseen, LAST, show_unseen),
         Row("ready", "power_up", settlement_waits, "settlement.unfinished"),
         Row("ready", "digit", is_closed, BLOCKED, keep_closed),

@@ -17,6 +17,7 @@ from posd.terminal.fields import (
     take_card,
     title_with_amount,
 )
+from posd.terminal.flows.partial_approval import OFFERED, is_approved_in_part, offer
 from posd.terminal.flows.unpaid_order import cancel_order
 from posd.terminal.machine import IDLE, STAY, Part, Row, Step, assemble
 from posd.terminal.screens import Screen
@@ -199,12 +200,15 @@ LEAVING = Part(
     ),
 )
 
+IN_PART = Part((), (Row("waiting", "approved", is_approved_in_part, OFFERED, offer),))
+
 FLOW = assemble(
     "sale",
     AMOUNT,
     CARD,
     DUPLICATE,
     LEAVING,
+    IN_PART,
     exchange(title, "sale", "card"),
     password("cashier", operator, give_up, IDLE),
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from posd import receipts
 from posd.core.events import KeyPressed, PrintEnded
 from posd.terminal.exchange import is_over, shown_record
+from posd.terminal.flows.partial_approval import is_in_part
 from posd.terminal.machine import (
     IDLE,
     STAY,
@@ -19,7 +20,9 @@ from posd.terminal.machine import (
     no_time_out,
     prompt_seconds,
 )
+from posd.terminal.originals import approved_amount
 from posd.terminal.screens import Screen
+from posd.texts import amount_text
 
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
@@ -56,8 +59,19 @@ def finish(dialogue: Dialogue, _event: object) -> None:
         if form.transaction is not None and is_over(dialogue, None):
             ledger.transactions.acknowledge(form.transaction)
     dialogue.perhaps_on_paper.difference_update(done)
+    remind_of_rest(dialogue)
     if dialogue.printer_ready:
         dialogue.next("printer_ready")  # older slips that are kept are offered now
+
+
+def remind_of_rest(dialogue: Dialogue) -> None:
+    """Only a part was approved: what is due is collected from the list of unpaid orders."""
+    if dialogue.form.transaction is None:
+        return
+    record = shown_record(dialogue)
+    if is_in_part(record):
+        rest = record.amount - approved_amount(record)
+        dialogue.say("say.rest_is_due", amount=amount_text(rest))
 
 
 def finish_last(dialogue: Dialogue, event: PrintEnded) -> None:

@@ -23,14 +23,15 @@ from posd.terminal.flows.unpaid_order import (
     take_order,
 )
 from posd.terminal.machine import STAY, Part, Row, Step, assemble
+from posd.terminal.order_lists import order_of
 from posd.terminal.originals import (
+    approved_amount,
     is_earlier,
     is_other_card,
     say_other_card,
     settlement_date,
     short_card,
 )
-from posd.terminal.order_lists import order_of
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
 from protocol.transactions import SALE
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 def title(dialogue: Dialogue) -> str:
     original = dialogue.form.original
-    amount = amount_text(original.amount) if original else ""
+    amount = amount_text(approved_amount(original)) if original else ""
     return dialogue.text("title.void", amount=amount)
 
 
@@ -112,7 +113,7 @@ def say_refusal(dialogue: Dialogue, _event: KeyPressed) -> None:
 def take_original(dialogue: Dialogue, _event: KeyPressed) -> None:
     original = original_of(dialogue)
     assert original is not None
-    dialogue.form.original, dialogue.form.amount = original, original.amount
+    dialogue.form.original, dialogue.form.amount = original, approved_amount(original)
 
 
 # --- the original is shown ------------------------------------------------------------------------
@@ -126,7 +127,7 @@ def shown_screen(dialogue: Dialogue) -> Screen:
         dialogue.text("title.original", voucher=original.stan),
         (
             short_card(original.masked_card),
-            dialogue.text("line.amount", amount=amount_text(original.amount)),
+            dialogue.text("line.amount", amount=amount_text(approved_amount(original))),
             when,
         ),
         dialogue.text("hint.confirm_void"),
