@@ -40,8 +40,10 @@ _GOALS: Final = (
     (50, "sale"), (14, "void"), (3, "card"), (2, "sign_in.begin"), (1, "sign_in.leaving"),
     (1, "version"), (7, "refund"), (8, "pre_authorisation"), (6, "completion"),
     (3, "completion_notice"), (4, "completion_void"), (4, "pre_authorisation_void"), (3, "balance"),
-    (4, "settlement"), (5, "orders"), (2, "in_doubt"), (1, "kept"), (1, "operators"), (1, "lock"),
-    (0.5, "password_change"), (0.5, "shutdown"), (0.5, "device_check"),
+    (4, "settlement"), (5, "orders"), (2, "hold"), (2, "held"), (1, "order_query"),
+    (2, "order_approval"), (1, "order_reports"), (2, "in_doubt"), (1, "kept"), (2, "operators"),
+    (1, "lock"), (0.5, "password_change"), (0.5, "shutdown"), (0.5, "device_check"),
+    (1, "settlement.printing"),
 )  # fmt: skip
 """What a clerk wants at the keys: a flow or a state, and how likely; where no menu leads, any item."""
 _ABOUT: Final = {"void": "sale_void"} | {kind: kind for kind in KINDS if kind != "sale_void"}
@@ -197,6 +199,8 @@ class Clerk:
         return self._chance.one(found) if found else None
 
     def _enter_amount(self) -> float:
+        if self._flow_and_step()[0] in ("orders", "hold", "held", "order_query"):
+            return self._order_amount()
         if self._life().core.dialogue.form.amount:
             return self._either((9, Key.CONFIRM), (1, Key.CLEAR), (1, Key.CANCEL))
         if self._flow_and_step()[0] in ("sale", "pre_authorisation"):
@@ -250,6 +254,35 @@ class Clerk:
             PASSWORDS["cashier" if flow == "operators" else self._role()], Key.CONFIRM
         )
 
+    def _number(self) -> float:
+        """An operator's, or an order's."""
+        if not self._flow_and_step()[0].startswith(("order", "held", "hold")):
+            return self._operator()
+        numbers = self._life().order_numbers()
+        if not numbers or self._chance.happens(0.2):
+            return self._either((3, Key.CANCEL), (1, Key.D1), (1, Key.CONFIRM), (1, Key.CLEAR))
+        return self._type(self._chance.one(numbers), Key.CONFIRM)
+
+    def _list(self) -> float:
+        return self._either(
+            (8, Key.CONFIRM), (2, Key.DOWN), (1, Key.UP), (2, Key.CANCEL), (1, Key.D1), (1, Key.D2),
+            (1, Key.D3), (1, None),
+        )  # fmt: skip
+
+    def _order_action(self) -> float:
+        """Paid now, most of the time."""
+        return self._type(self._chance.weighted(((6, "1"), *((1, digit) for digit in "234567"))))
+
+    def _order_amount(self) -> float:
+        if self._life().core.dialogue.form.amount:
+            return self._either((9, Key.CONFIRM), (1, Key.CLEAR), (1, Key.CANCEL))
+        if self._chance.happens(0.2):
+            return self._either((3, Key.CONFIRM), (1, Key.CANCEL), (1, Key.DOWN))
+        return self._type(str(self._amount()), Key.CONFIRM)
+
+    def _label(self) -> float:
+        return self._type(str(self._chance.whole(1, 99)), Key.CONFIRM)
+
     def _operator(self) -> float:
         if self._flow_and_step()[0] == "sign_in":
             return self._type("01", Key.CONFIRM)
@@ -299,6 +332,9 @@ class Clerk:
     def _choose(self) -> float:
         return self._type(self._chance.one("1239"))
 
+    def _unlock(self) -> float:
+        return self._either((4, Key.CONFIRM), (1, Key.D1), (1, Key.CANCEL))
+
     def _unfinished(self) -> float:
         """A settlement that stands still; 9 closes it without the host, when an administrator insists."""
         return self._either((12, Key.CONFIRM), (1, Key.CANCEL), (0.3, Key.D9), (2, None))
@@ -319,7 +355,10 @@ def _leads_to(goal: str, then: str) -> bool:
 
 _STATES: Final[Mapping[str, Callable[[Clerk], float]]] = {
     "idle.ready": Clerk._idle,
-    "lock.locked": Clerk._confirm,
+    "lock.locked": Clerk._unlock,
+    "order_approval.shown": Clerk._explore,
+    "order_query.shown": Clerk._explore,
+    "held.shown": Clerk._explore,
     "slip.printing": Clerk._wait,
     "blocked.shown": Clerk._ended,
 }
@@ -335,7 +374,11 @@ _STEPS: Final[Mapping[str, Callable[[Clerk], float]]] = {
     "new": Clerk._new_password,
     "added": Clerk._new_password,
     "renewed": Clerk._new_password,
-    "number": Clerk._operator,
+    "number": Clerk._number,
+    "list": Clerk._list,
+    "actions": Clerk._order_action,
+    "amend": Clerk._order_amount,
+    "label": Clerk._label,
     "add": Clerk._operator,
     "delete": Clerk._operator,
     "reset": Clerk._operator,

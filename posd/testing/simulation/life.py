@@ -110,6 +110,11 @@ class Life:
         (row,) = self.ledger._database.all("SELECT count(*) FROM transactions")
         return int(row[0])
 
+    def order_numbers(self) -> list[str]:
+        """Of the newest twenty orders."""
+        rows = self.ledger._database.all("SELECT number FROM orders ORDER BY id DESC LIMIT 20")
+        return [str(row[0]) for row in rows]
+
     def state_of(self, transaction: int) -> str:
         """Raises KeyError."""
         return str(self.ledger.transactions.get(transaction).state)

@@ -13,7 +13,11 @@ from posd.settings import (
     HostSettings,
     KeypadSettings,
     MoneySettings,
+    OperatorsSettings,
+    OrderSettings,
+    PreAuthorisationSettings,
     PrinterSettings,
+    RefundSettings,
     SettlementSettings,
     TerminalSettings,
     VoidSettings,
@@ -46,6 +50,12 @@ def draw(chance: Chance, directory: Path) -> Configuration:
             ask_pin=chance.happens(0.2),
             ask_reason=chance.happens(0.2),
         ),
+        refund=RefundSettings(ask_goods=chance.happens(0.5)),
+        pre_authorisation=PreAuthorisationSettings(completion_pin=chance.happens(0.2)),
+        orders=OrderSettings(
+            expire_minutes=chance.one((0, 0, 5, 60)), report_at_settlement=chance.happens(0.3)
+        ),
+        operators=OperatorsSettings(sign_on=chance.one(("never", "never", "password"))),
         settlement=SettlementSettings(
             at=chance.one((None, None, f"{chance.whole(0, 23):02d}:{chance.whole(0, 59):02d}")),
             sign_off=chance.happens(0.3),
