@@ -134,6 +134,19 @@ class Ledger:
         self._offset = at - milliseconds(self._clock.now())
 
     @property
+    def path(self) -> str:
+        """As SQLite knows the file."""
+        return self._database.path
+
+    @property
+    def is_unused(self) -> bool:
+        """Has there never been a transaction or an order?"""
+        row = self._database.one(
+            "SELECT EXISTS (SELECT 1 FROM transactions) OR EXISTS (SELECT 1 FROM orders)"
+        )
+        return row is not None and not row[0]
+
+    @property
     def commits(self) -> int:
         """How many commits this process has made."""
         return self._database.commits

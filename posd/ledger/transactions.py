@@ -229,8 +229,8 @@ class Transactions:
         )
         if row is None or row["account_number"] is None:
             raise KeyError(identity)
-        number = self._keys.open(row["account_number"], _name(identity, "account_number"))
-        expiry = self._keys.open(row["expiry"], _name(identity, "expiry"))
+        number = self._keys.open(row["account_number"], sealed_name(identity, "account_number"))
+        expiry = self._keys.open(row["expiry"], sealed_name(identity, "expiry"))
         return Pan(number.decode("ascii")), expiry.decode("ascii")
 
     def erase_cards(self) -> None:
@@ -309,10 +309,12 @@ class Transactions:
         return 0 if row is None else int(row["at"])
 
     def _seal(self, plain: str, identity: int, column: str) -> bytes:
-        return self._keys.seal(plain.encode("ascii"), _name(identity, column), self._random_bytes)
+        return self._keys.seal(
+            plain.encode("ascii"), sealed_name(identity, column), self._random_bytes
+        )
 
 
-def _name(identity: int, column: str) -> str:
+def sealed_name(identity: int, column: str) -> str:
     """The associated data of an encrypted column: a value that was moved to another row does not open."""
     return f"transactions/{identity}/{column}"
 
