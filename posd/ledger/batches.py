@@ -211,6 +211,16 @@ class Batches:
         )
         return None if row is None else _settlement(row)
 
+    def time_of(self, batch: int) -> tuple[int, int]:
+        """When it was opened, and when it was closed. Raises KeyError for one that is open or unknown."""
+        row = self._database.one(
+            "SELECT opened_at, closed_at FROM batches WHERE id = ? AND closed_at IS NOT NULL",
+            (batch,),
+        )
+        if row is None:
+            raise KeyError(batch)
+        return row["opened_at"], row["closed_at"]
+
     def uploads(self, settlement: int) -> list[UploadRecord]:
         """Every message of its upload, in the order in which they go out."""
         rows = self._database.all(

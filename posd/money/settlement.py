@@ -31,6 +31,7 @@ from posd.money.requests import CURRENCY, own_element_60
 from posd.money.sign_in import APPROVED, SignIn
 from posd.money.totals import ClassResult, SettlementTotals, parse_answer, totals_of
 from posd.money.upload import UploadPlan, upload_elements
+from posd.receipts import orders
 from protocol import Message, ProtocolError
 from protocol.matching import Usable
 from protocol.response_codes import asks_sign_in
@@ -262,6 +263,10 @@ class Settlement:
                 "batch_closed_by_hand" if closed_by else "batch_closed",
                 {"batch": record.batch_number, "next": following, "answer": record.answer},
             )  # fmt: skip
+            ledger.outbox.append("batch.settled", _settled(closed))
+            if desk.configuration.orders.report_at_settlement:
+                slip = orders.settlement_report(ledger, closed.batch, desk.configuration)
+                ledger.print_jobs.add(None, orders.REPORT, slip)
             ledger.settings.put(_ERASED_IN_LOG, True)
             if settings.sign_off and not closed_by:
                 ledger.settings.put(_SIGN_OFF_DUE, True)
@@ -354,6 +359,24 @@ def _results(element_48: str) -> tuple[ClassResult, ClassResult | None] | None:
         return None
     results = {each.result for each in (domestic, foreign) if each is not None}
     return (domestic, foreign) if results <= _RESULTS else None
+
+
+def _settled(record: SettlementRecord) -> dict[str, object]:
+    """The fields of the event: both classes together; domestic and foreign: the host's results, 1 balanced."""
+    totals = SettlementTotals.from_plain(record.totals).whole
+    results = _results(record.answer)
+    domestic, foreign = results if results is not None else (None, None)
+    return {
+        "batch": record.batch,
+        "batch_number": record.batch_number,
+        "operator": record.closed_by or record.operator,
+        "debit_count": totals.debit_count,
+        "debit_amount": totals.debit,
+        "credit_count": totals.credit_count,
+        "credit_amount": totals.credit,
+        "domestic": "" if domestic is None else domestic.result,
+        "foreign": "" if foreign is None else foreign.result,
+    }
 
 
 def _next(batch_number: str) -> str:

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from devices.slip import Pair, Row, Rule, Slip, Text
-
-from posd.ledger.ledger import moment
+from posd.ledger.ledger import Ledger, moment
 from posd.ledger.records import OrderRecord, OrderState, TransactionRecord
-from posd.order_report import Group, Report
+from posd.order_report import Group, Report, report
 from posd.receipts.parts import finished, who
 from posd.settings import Configuration
 from posd.texts import amount_text, catalogue
@@ -67,18 +66,24 @@ def note(
     return finished(rows, configuration)
 
 
-def report_slip(report: Report, configuration: Configuration) -> Slip:
+def report_slip(made: Report, configuration: Configuration) -> Slip:
     """Each group by operator, its sum, and its orders."""
     rows: list[Row] = [
         Text("订单报表", "centre", large=True),
         Text("ORDER REPORT", "centre"),
         *who(configuration),
-        Pair("从", f"{moment(report.since):%Y-%m-%d %H:%M}"),
-        Pair("到", f"{moment(report.until):%Y-%m-%d %H:%M}"),
+        Pair("从", f"{moment(made.since):%Y-%m-%d %H:%M}"),
+        Pair("到", f"{moment(made.until):%Y-%m-%d %H:%M}"),
     ]
-    for group in report.groups:
+    for group in made.groups:
         rows += [Rule(), Text(_GROUPS[group.name], bold=True), *_group(group)]
     return finished(rows, configuration)
+
+
+def settlement_report(ledger: Ledger, batch: int, configuration: Configuration) -> Slip:
+    """The report of the time of one batch."""
+    since, until = ledger.batches.time_of(batch)
+    return report_slip(report(ledger, since, until), configuration)
 
 
 def _group(group: Group) -> list[Row]:
