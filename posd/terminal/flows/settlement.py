@@ -19,6 +19,7 @@ from posd.core.events import (
 )
 from posd.ledger.records import PrintJob
 from posd.money.totals import ClassTotals, parse_answer
+from posd.receipts import orders
 from posd.terminal.choices import is_digit
 from posd.terminal.exchange import (
     BLOCKED,
@@ -116,7 +117,7 @@ def close_by_hand(dialogue: Dialogue, _event: object) -> None:
 
 def take_slips(dialogue: Dialogue, _event: object) -> None:
     """Those of the settlement that waits, and of no other kind."""
-    ours = (batch_slips.TOTALS, batch_slips.DETAILS)
+    ours = (batch_slips.TOTALS, batch_slips.DETAILS, orders.REPORT)
     waiting = dialogue.ledger.print_jobs.waiting()
     dialogue.form.jobs = [job for job in waiting if job.transaction is None and job.copy in ours]
 

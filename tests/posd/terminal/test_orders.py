@@ -449,3 +449,22 @@ def test_old_events_are_pruned_when_the_ledger_is_looked_after(tmp_path: Path) -
         clerk.wait(86_400 + 60)
         clerk.core.look_after_ledger()
         assert clerk.ledger.outbox.read() == []
+
+
+def test_a_settlement_is_an_event_and_brings_the_report_of_its_orders(tmp_path: Path) -> None:
+    with Clerk(tmp_path, orders__report_at_settlement=True) as clerk:
+        clerk.sign_in()
+        clerk.sell("4321")
+        order = leave_unpaid(clerk)
+        clerk.press("确认 7 确认")
+        clerk.wait_for("结算完成")
+        clerk.press("确认")
+        clerk.wait_for_state("slip.tear")
+        clerk.press("确认")
+        clerk.wait_for_state("idle.ready")
+        (report,) = [each for each in clerk.paper if "订单报表" in each]
+        assert order.number in report
+        (settled,) = [e for e in clerk.ledger.outbox.read() if e.name == "batch.settled"]
+        assert settled.body["debit_count"] == 1
+        assert settled.body["debit_amount"] == 4321
+        assert settled.body["domestic"] == "1"
