@@ -8,14 +8,15 @@ from typing import Final
 
 from posd.acquirer.cards import BY_NAME
 from posd.acquirer.outcomes import Fault, Outcome
-from posd.core.events import CardSwiped, Event, RequestRefused, TransactionEnded
+from posd.core.events import Event, RequestRefused, TransactionEnded
 from posd.core.events import Key as Pressed
 from posd.core.events import Outcome as Ended
-from posd.ledger.records import State, TransactionRecord
+from posd.ledger.records import TransactionRecord
 from posd.money.kinds import KINDS
 from posd.money.requests import Reference, SwipedCard, request_of
 from posd.settings import SettlementSettings
-from posd.testing.matrix.life import DialogueLife, MoneyLife
+from posd.testing.matrix.at_keys import AT_KEYS
+from posd.testing.matrix.life import MoneyLife
 from posd.testing.matrix.shop import LONG_ENOUGH, Business, Shop
 
 AMOUNT: Final = 10_000  # fen
@@ -162,90 +163,6 @@ def _in_the_last_batch(shop: Shop) -> None:
     _some_of_everything(shop)
 
 
-# -- at the keys -----------------------------------------------------------------------------------
-
-
-def _dialogue(shop: Shop) -> DialogueLife:
-    assert isinstance(shop.life, DialogueLife)
-    return shop.life
-
-
-def _press(shop: Shop, keys: str) -> None:
-    life = _dialogue(shop)
-    for word in keys.split():
-        for key in [_WORDS[word]] if word in _WORDS else [Pressed(digit) for digit in word]:
-            life.do(lambda key=key: life.prompt.press(key))  # type: ignore[misc]
-    shop.let_pass(_PROMPT_SECONDS)
-
-
-def _swipe(shop: Shop) -> None:
-    life = _dialogue(shop)
-    life.do(lambda: life.report(CardSwiped(_CARD)))
-    shop.let_pass(_PROMPT_SECONDS)
-
-
-def _to_idle(shop: Shop) -> None:
-    """Confirm what is shown and take every slip, until nothing is shown and nothing is in doubt."""
-    for _ in range(_KEYS_TO_REST):
-        life = _dialogue(shop)
-        if life.ended is not None:
-            return
-        if not life.core.dialogue.is_idle:
-            flow, _, step = life.core.dialogue.state.partition(".")
-            confirmed = flow in _CONFIRMED or step == "pending"
-            _press(shop, "确认" if confirmed else "取消")
-            shop.let_pass(3.0)
-        elif life.at_rest():
-            return
-        else:
-            shop.let_pass(LONG_ENOUGH, lambda life=life: life.at_rest())  # type: ignore[misc]
-
-
-def _sign_in_at_keys(shop: Shop) -> None:
-    _to_idle(shop)
-    _press(shop, "确认")
-    shop.let_pass(1.0)
-    _to_idle(shop)
-
-
-def _pay(shop: Shop) -> None:
-    _press(shop, f"{AMOUNT} 确认")
-    _swipe(shop)
-
-
-def _void(shop: Shop) -> None:
-    _press(shop, "确认 1")
-    _press(shop, "123456 确认")
-    _press(shop, "确认")  # no number: the newest sale
-    _press(shop, "确认")
-    _swipe(shop)
-
-
-def _prepare_void(shop: Shop) -> None:
-    _sign_in_at_keys(shop)
-    _pay(shop)
-    _to_idle(shop)
-
-
-def _close_at_keys(shop: Shop) -> str | None:
-    said = "no sale was stored"
-    for _ in range(2):
-        _to_idle(shop)
-        if not shop.life.money.signed_in:
-            _sign_in_at_keys(shop)
-        newest = shop.life.ledger.transactions.last("sale", *State)
-        before = newest.id if newest else 0
-        _press(shop, f"{_CLOSING} 确认")
-        _swipe(shop)
-        _to_idle(shop)
-        made = shop.life.ledger.transactions.last("sale", *State)
-        if made is not None and made.id > before:
-            said = str(made.state)
-        if made is not None and made.id > before and made.state is State.APPROVED:
-            return None if not shop.life.ledger.print_jobs.waiting() else "a slip is left"
-    return said
-
-
 def _nothing(_shop: Shop) -> None:
     """The terminal is as it was delivered."""
 
@@ -269,10 +186,6 @@ SETTLEMENT: Final = (
         _until_settled,
         settlement=SettlementSettings(sign_off=True, detail_list=True),
     ),
-)
-AT_KEYS: Final = (
-    Business("sale at the keys", _sign_in_at_keys, _pay, _close_at_keys, _to_idle, True),
-    Business("void at the keys", _prepare_void, _void, _close_at_keys, _to_idle, True),
 )
 ALL: Final[Mapping[str, Business]] = {
     each.name: each for each in (*MONEY, *SESSION, *SETTLEMENT, *AT_KEYS)

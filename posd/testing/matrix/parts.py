@@ -16,6 +16,11 @@ _ALL: Final = tuple(businesses.ALL.values())
 _OFF_THE_KEYS: Final = tuple(each for each in _ALL if not each.dialogue)
 _SHORT_OF_SETTLEMENT: Final = {"settlement": 2, "settlement, not balanced": 3}
 """How many of its messages are disturbed in the short form."""
+_AT_KEYS: Final = {
+    "refund at the keys": Doubt.NOTICE,
+    "completion notice at the keys": Doubt.NOTICE,
+    "balance inquiry at the keys": Doubt.NOTHING,
+}
 _IN_DOUBT: Final = Plan("no answer", (NO_ANSWER,))
 _NEVER_ARRIVED: Final = Plan("lost, and none found", (LOST,), none_found="25")
 
@@ -26,7 +31,7 @@ def _named(*names: str) -> tuple[Business, ...]:
 
 def _doubt(business: Business) -> Doubt | None:
     if business.dialogue:
-        return Doubt.REVERSAL
+        return _AT_KEYS.get(business.name, Doubt.REVERSAL)
     return KINDS[business.name].row.doubt if business.name in KINDS else None
 
 
@@ -44,7 +49,8 @@ def crash_points(campaign: Campaign, *, everything: bool) -> Iterator[Figures]:
 
 def double_crashes(campaign: Campaign, *, everything: bool) -> Iterator[Figures]:
     """Every commit with every commit of its recovery; in full, also of requests that are in doubt."""
-    yield campaign.double_crashes(_OFF_THE_KEYS if not everything else _ALL)
+    short = [one for one in _OFF_THE_KEYS if one not in businesses.SETTLEMENT[1:]]
+    yield campaign.double_crashes(_ALL if everything else short)
     in_doubt = _ALL if everything else _named("sale", "completion_notice")
     yield campaign.double_crashes(in_doubt, (_IN_DOUBT,))
     if everything:
@@ -101,7 +107,7 @@ def crossed(campaign: Campaign, *, everything: bool) -> Iterator[Figures]:
     if everything:
         for business in _ALL:
             plans = list(plans_for(_doubt(business)))
-            if business in businesses.SETTLEMENT:
+            if business.name.startswith("settlement"):
                 plans = list(faults.of_settlements(_messages(campaign, business)))
             yield campaign.crossed((business,), plans, everywhere=False)
         return

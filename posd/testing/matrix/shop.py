@@ -21,7 +21,13 @@ from posd.keys import Keys
 from posd.ledger.errors import LedgerError
 from posd.ledger.ledger import milliseconds
 from posd.money.money import Refusal
-from posd.settings import Configuration, HostSettings, SettlementSettings, TerminalSettings
+from posd.settings import (
+    Configuration,
+    DialectSettings,
+    HostSettings,
+    SettlementSettings,
+    TerminalSettings,
+)
 from posd.testing.matrix.faults import UNDISTURBED, Plan
 from posd.testing.matrix.life import (
     PASSWORD_COST,
@@ -121,6 +127,7 @@ class Shop:
                 test_host=True,
             ),
             host=HostSettings(address="127.0.0.1", port=1),
+            dialect=DialectSettings(partial_approval="1"),
             settlement=scenario.business.settlement,
         )
 
