@@ -30,6 +30,7 @@ from posd.texts import LANGUAGES
 from protocol.response_codes import CODES
 from tests.posd.terminal.rig import Clerk
 from tests.posd.terminal.test_every_step import STEPS, full_form
+from tests.posd.texts.test_catalogues import LONGEST
 
 SIZES = ((16, 4), (21, 8), (40, 12))
 ENCODINGS: tuple[Encoding, ...] = ("utf-8", "gb18030")
@@ -119,9 +120,7 @@ def pictures(clerk: Clerk, columns: int, lines: int) -> Iterator[tuple[str, Laid
     for name in sorted(dialogue.catalogue.names):
         if name.startswith("say."):
             text = dialogue.catalogue.raw(name)[0]
-            longest = {"limit": "100000.00", "card": "622500******0014", "digit": "9"}
-            values = {"operator": "01", "voucher": "999999"} | longest
-            yield name, laid_out(idle_screen(dialogue), text.format(**values))
+            yield name, laid_out(idle_screen(dialogue), text.format_map(LONGEST))
 
 
 def outcomes(
