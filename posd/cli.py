@@ -27,6 +27,11 @@ _MESSAGE_TOOL: Final = {
     "decode": "show an ISO 8583 message, field by field",
     "encode": "make an ISO 8583 message",
 }
+_MOVING_TOOL: Final = {
+    "export": "move this terminal's data into an archive for another one",
+    "import": "put such an archive into this new terminal",
+    "close": "close this terminal for good",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -116,6 +121,13 @@ def _parser(command: str) -> argparse.ArgumentParser:
         from posd import key_loading
 
         key_loading.add_commands(keys.add_subparsers(metavar="COMMAND", required=True))
+
+    for name, text in _MOVING_TOOL.items():
+        moving = commands.add_parser(name, help=text)
+        if command == name:
+            from posd import moving_tool
+
+            getattr(moving_tool, f"add_{name}")(moving)
 
     version = commands.add_parser("version", help="show the version")
     version.set_defaults(call=_version)

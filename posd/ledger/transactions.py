@@ -271,6 +271,13 @@ class Transactions:
         assert row is not None
         return int(row[0])
 
+    def count_by_state(self) -> dict[State, int]:
+        """How many there are in each; reads all of them: for a terminal that is stopped."""
+        rows = self._database.all(
+            "SELECT state, count(*) AS found FROM transactions GROUP BY state"
+        )
+        return {State(row["state"]): row["found"] for row in rows}
+
     def locked_by(self, original: int) -> TransactionRecord | None:
         """What is about it and open, reversing, pending or unresolved (money M8)."""
         rows = self._database.all(

@@ -1,0 +1,96 @@
+"""The end of a terminal: settled, its card numbers erased, its keys gone, and a report of what there was."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from devices.slip import Slip, Text
+from posd.ledger.backup import sync
+from posd.ledger.ledger import Ledger, moment
+from posd.ledger.records import State
+from posd.ledger.retirement import retire, retirement_of
+from posd.moving import MoveRefused, obstacles
+from posd.settings import Configuration
+from posd.texts import amount_text
+
+_STAMP: Final = "%Y-%m-%d %H:%M:%S"
+
+
+def close_down(
+    ledger: Ledger,
+    configuration: Configuration,
+    observe: Callable[[str], None] = lambda _step: None,
+) -> list[str]:
+    """Retire this ledger for good and erase its card numbers; the lines of the report. Closes the ledger.
+
+    Repeated after a power cut it ends what was begun. A terminal whose data has moved is closed this way too.
+    Raises MoveRefused, LedgerError.
+    """
+    try:
+        before = retirement_of(ledger)
+        if before is None and (found := obstacles(ledger)):
+            raise MoveRefused(f"{'; '.join(found)}: let the terminal finish and settle first")
+        if before is None and ledger.settings.get("restored", False):
+            raise MoveRefused("this ledger was restored: a supervisor must confirm its list first")
+        if before is None or before.why != "closed":
+            retire(ledger, "closed")
+            observe("retired")
+        ledger.forget_erased()
+        return report(ledger, configuration)
+    finally:
+        ledger.close()
+
+
+def report(ledger: Ledger, configuration: Configuration) -> list[str]:
+    """What there was, at most 32 columns wide; no card numbers."""
+    terminal = configuration.terminal
+    retirement = retirement_of(ledger)
+    assert retirement is not None
+    counts = ledger.transactions.count_by_state()
+    lines = [
+        "终端停用报告 / TERMINAL CLOSED",
+        f"商户 {terminal.merchant_name}",
+        f"商户编号 {terminal.merchant_id}",
+        f"终端编号 {terminal.terminal_id}",
+        f"停用时间 {moment(retirement.at):{_STAMP}}",
+        f"末批次号 {ledger.counters.batch_number}",
+        "交易 / TRANSACTIONS",
+        *(f"  {state.value:12} {count:8}" for state, count in sorted(Counter(counts).items())),
+    ]
+    cases = ledger.transactions.in_states(State.UNRESOLVED)
+    if cases:
+        lines.append("未决 / UNRESOLVED")
+        lines += [
+            f"  {case.stan} {amount_text(case.amount):>11} {moment(case.created_at):%m-%d %H:%M}"
+            for case in cases
+        ]
+    return [*lines, "密钥销毁 / KEYS TO BE WIPED"]
+
+
+def as_slip(lines: list[str]) -> Slip:
+    """The report on paper."""
+    return Slip(tuple(Text(line) for line in lines))
+
+
+def wipe(file: Path) -> bool:
+    """Overwrite a key's file, and take it away; False: there was none. Raises OSError.
+
+    Not guaranteed: that flash memory keeps no older copy. What was sealed under the device key is erased too.
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        os.write(descriptor, secrets.token_bytes(os.fstat(descriptor).st_size))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    file.unlink()
+    sync(file.parent)
+    return True
