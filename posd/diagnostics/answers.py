@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from posd import log
 from posd.core.core import Core
 from posd.core.ports import Clock
 from posd.diagnostics import messages as m
@@ -21,6 +20,8 @@ from posd.keys import Keys
 from posd.ledger.ledger import Ledger, moment
 from posd.ledger.records import State, TransactionRecord
 from posd.ledger.search import Wanted
+from posd.metrics import exposition
+from posd.redaction import redact_text
 from posd.settings import Configuration
 from posd.terminal.story import story
 from posd.texts import catalogue
@@ -173,6 +174,12 @@ def flight(terminal: Terminal, request: m.FlightRequest) -> Parts:
     yield m.Done(id=request.id)
 
 
+def metrics(terminal: Terminal, request: m.MetricsRequest) -> Parts:
+    """See Metrics."""
+    text = exposition(terminal.core, terminal.devices, terminal.clock)
+    yield m.Metrics(id=request.id, text=text)
+
+
 def settings(terminal: Terminal, request: m.ConfigurationRequest) -> Parts:
     """A Section each, then Versions. Keys only as check values."""
     from posd.ledger.schema import MIGRATIONS
@@ -284,7 +291,7 @@ def _flattened(section: object, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 def _words(details: object) -> str:
     pairs = details.items() if isinstance(details, dict) else ()
-    return log.redact_text(" ".join(f"{name}={value}" for name, value in pairs))
+    return redact_text(" ".join(f"{name}={value}" for name, value in pairs))
 
 
 def _time(at: datetime) -> str:
@@ -299,6 +306,7 @@ ANSWERS: Final[dict[type[m.Request], Callable[..., Parts]]] = {
     m.JournalRequest: journal,
     m.ShowRequest: show,
     m.FlightRequest: flight,
+    m.MetricsRequest: metrics,
     m.ConfigurationRequest: settings,
 }
 """Requests that only look, each with what answers it."""

@@ -12,10 +12,10 @@ from typing import Any, Final
 import cbor2
 import msgspec
 
-from posd import log
 from posd.diagnostics import messages as m
 from posd.diagnostics.access import Peer
 from posd.diagnostics.stream import SequenceReader
+from posd.redaction import redact_text
 
 OUTPUT_LIMIT: Final = 256 * 1024
 """Bytes that wait for a client before it is dropped as too slow."""
@@ -51,6 +51,7 @@ class Client:
         self.subscribed = False
         self.dropped_for = ""
         self._connection = connection
+        self._number = connection.fileno()  # asyncio is much slower with the socket itself
         self._ready = ready
         self._gone = gone
         self._loop = asyncio.get_running_loop()
@@ -62,7 +63,7 @@ class Client:
         self._ended = False  # it says nothing more
         self._writing = False
         self._heard_at = self._taken_at = self._loop.time()
-        self._loop.add_reader(connection, self._readable)
+        self._loop.add_reader(self._number, self._readable)
 
     @property
     def open(self) -> bool:
@@ -80,7 +81,7 @@ class Client:
         item = self._reader.next()
         if item is None and self._open and not self.dropped_for:
             if not self._ended:
-                self._loop.add_reader(self._connection, self._readable)
+                self._loop.add_reader(self._number, self._readable)
             elif not self._out:
                 self.close()
         return item
@@ -94,7 +95,7 @@ class Client:
             self.close()
             return
         self._heard_at = self._loop.time()
-        self._loop.remove_reader(self._connection)
+        self._loop.remove_reader(self._number)
         if data:
             self._reader.feed(data)
         else:
@@ -130,7 +131,7 @@ class Client:
         self.parts = None
         self.news.clear()
         self._forget_unsent()
-        self._loop.remove_reader(self._connection)
+        self._loop.remove_reader(self._number)
         self._queue(encode(m.Closed(reason=reason, text=text)))
         if self._open:
             self._loop.call_later(_LAST_WORDS_SECONDS, self.close)
@@ -144,8 +145,8 @@ class Client:
         self._open = False
         self.parts = None
         self.news.clear()
-        self._loop.remove_reader(self._connection)
-        self._loop.remove_writer(self._connection)
+        self._loop.remove_reader(self._number)
+        self._loop.remove_writer(self._number)
         self._connection.close()
         self._gone(self)
 
@@ -185,9 +186,9 @@ class Client:
         if bool(self._out) != self._writing:
             self._writing = bool(self._out)
             if self._writing:
-                self._loop.add_writer(self._connection, self._write)
+                self._loop.add_writer(self._number, self._write)
             else:
-                self._loop.remove_writer(self._connection)
+                self._loop.remove_writer(self._number)
         if self.dropped_for and not self._out:
             with contextlib.suppress(OSError):
                 self._connection.shutdown(socket.SHUT_WR)
@@ -211,7 +212,7 @@ def encode(item: m.Answer | m.Hello | m.Closed) -> bytes:
 
 def _redacted(value: Any) -> Any:
     if isinstance(value, str):
-        return "\n".join(map(log.redact_text, value.split("\n")))
+        return "\n".join(map(redact_text, value.split("\n")))
     if isinstance(value, dict):
         return {key: _redacted(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

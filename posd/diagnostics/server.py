@@ -21,13 +21,13 @@ from posd.diagnostics.access import Access, Peer
 from posd.diagnostics.client import Client, News
 from posd.diagnostics.stream import StreamError, decode_item
 from posd.ledger.errors import LedgerError
-from posd.log import redact_text
+from posd.redaction import redact_text
 
 _log = structlog.get_logger()
 
 SHARE: Final = 0.2
 """Of the loop's time that all clients together may take, while they ask without a pause."""
-_TURN_SECONDS: Final = 0.0005  # parts of a long answer are made for so long
+_TURN_SECONDS: Final = 0.0005  # a turn begins nothing more after so long
 _LOOK_SECONDS: Final = 1.0
 _LONGEST_TEXT: Final = 200
 _REQUESTS: Final[tuple[type[m.Request], ...]] = m.AnyRequest.__args__
@@ -161,11 +161,12 @@ class DiagnosticServer:
             self._next_turn = self._loop.call_at(self._rest_until, self._turn)
 
     def _turn(self) -> None:
-        """A little work for one client, then a rest in which the loop is for the clerk."""
+        """A little work for one client, or for several, then a rest in which the loop is for the clerk."""
         began = self._loop.time()
-        client = self._turns.popleft()
-        if self._work(client) and client not in self._turns:
-            self._turns.append(client)
+        while self._turns and self._loop.time() - began < _TURN_SECONDS:
+            client = self._turns.popleft()
+            if self._work(client) and client not in self._turns:
+                self._turns.append(client)
         self._next_turn = None
         self._rest(began)
         if self._turns:
@@ -204,14 +205,13 @@ class DiagnosticServer:
             client.tell(item)
 
     def _go_on(self, client: Client) -> None:
-        """The next parts of an answer."""
+        """The next part of an answer."""
         assert client.parts is not None
-        until = self._loop.time() + _TURN_SECONDS
-        for part in client.parts:
+        part = next(client.parts, None)
+        if part is None:
+            client.parts = None
+        else:
             client.tell(part)
-            if client.paused or client.parts is None or self._loop.time() > until:
-                return
-        client.parts = None
 
     def _ask(self, client: Client, value: Any) -> None:
         try:
