@@ -13,8 +13,10 @@ from posd.ledger.transactions import record_of
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which transactions: each one, those of cards that end so (4 digits), or of this amount (fen)."""
+    """Which transactions: each one; else those with this voucher number (6 digits), of cards that end so
+    (4 digits), or of this amount (fen)."""
 
+    stan: str = ""
     card_end: str = ""
     amount: int | None = None
 
@@ -36,7 +38,7 @@ class Search:
 
     def by_voucher(self, stan: str) -> list[TransactionRecord]:
         """All with this voucher number, the newest first: numbers come round again."""
-        return self._records("stan = ?", (stan,))
+        return self.journal(Wanted(stan=stan), limit=-1)
 
     def by_reference(
         self, reference: str, date: str, kinds: Collection[str]
@@ -68,13 +70,15 @@ class Search:
         )
         return None if row is None else record_of(row)
 
-    def last_with_slip(self) -> TransactionRecord | None:
-        """The newest transaction that anything was to be printed about."""
+    def last_printed(self, copies: Collection[str]) -> int | None:
+        """The newest transaction that one of these copies was to be printed of."""
         row = self._database.one(
-            """SELECT * FROM transactions WHERE id = (
-                   SELECT max(transaction_id) FROM print_jobs WHERE transaction_id IS NOT NULL)"""
+            f"""SELECT transaction_id FROM print_jobs WHERE transaction_id IS NOT NULL
+                AND copy IN ({", ".join("?" * len(copies))})
+                ORDER BY transaction_id DESC LIMIT 1""",  # noqa: S608 - placeholders only
+            tuple(copies),
         )
-        return None if row is None else record_of(row)
+        return None if row is None else int(row[0])
 
     def last_step(self) -> int:
         """The number of the newest step of any transaction; 0 in an empty ledger."""
@@ -120,6 +124,8 @@ class Search:
 
 def _condition(wanted: Wanted) -> tuple[str, tuple[object, ...]]:
     """With the expressions of the indexes, word for word."""
+    if wanted.stan:
+        return "stan = ?", (wanted.stan,)
     if wanted.card_end:
         return "substr(masked_card, -4) = ?", (wanted.card_end,)
     if wanted.amount is not None:

@@ -43,6 +43,7 @@ VOUCHER: Final = TextField("number", 6)  # element 11
 REFERENCE: Final = TextField("reference", 12, letters=True)  # element 37
 AUTHORISATION: Final = TextField("authorisation", 6, letters=True)  # element 38
 DATE: Final = TextField("date", 4)  # MMDD
+CARD_END: Final = TextField("card_end", 4)  # the last digits of a card number
 
 LETTERS: Final = ("0", "1QZ", "2ABC", "3DEF", "4GHI", "5JKL", "6MNO", "7PRS", "8TUV", "9WXY")
 """What stands on each key, as on the keypads of the trade: ▼ and ▲ step through it."""
@@ -113,6 +114,10 @@ def change_last(field: TextField, steps: int, dialogue: Dialogue, _event: KeyPre
         key = next(key for key in LETTERS if text[-1] in key)
         following = key[(key.index(text[-1]) + steps) % len(key)]
         setattr(dialogue.form, field.attribute, text[:-1] + following)
+
+
+def say_voucher_wanted(dialogue: Dialogue, _event: object) -> None:
+    dialogue.say("say.voucher_wanted")
 
 
 def is_no_date(dialogue: Dialogue, _event: object) -> bool:

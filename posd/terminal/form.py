@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from posd.core.events import Phase, SettlementProgress
 from posd.ledger.records import PrintJob, TransactionRecord
+from posd.ledger.search import Wanted
 from posd.money.requests import SwipedCard
 from posd.terminal.order_choice import OrderChoice
 
@@ -22,6 +23,8 @@ class Form:
     reference: str = ""  # an original's reference number (37), as typed
     authorisation: str = ""  # an original's authorisation code (38), as typed
     date: str = ""  # an original's date, MMDD, as typed
+    card_end: str = ""  # the last digits of a card number, as typed
+    wanted: Wanted = field(default_factory=Wanted)  # which transactions a list shows
     operator: str = ""  # digits of an operator's number, as typed
     card: SwipedCard | None = None
     secret_length: int = 0

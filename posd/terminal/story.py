@@ -11,7 +11,7 @@ from typing import Final
 from devices import columns as grid
 from posd.ledger.ledger import moment
 from posd.ledger.records import State, StepRecord, TransactionRecord
-from posd.texts import Catalogue
+from posd.texts import Catalogue, amount_text
 from protocol.response_codes import look_up
 
 CASE_CLOSED: Final = "case_closed"
@@ -27,6 +27,20 @@ STEPS: Final = frozenset(
     }
 )
 """What a step may be called, each with words of its own. (How a reversal began is told by its reason.)"""
+
+
+_MOVED: Final = {
+    "balance_inquiry": "moved_nothing",
+    "sale": "paid",
+    "completion": "paid",
+    "completion_notice": "paid",
+    "sale_void": "given_back",
+    "refund": "given_back",
+    "completion_void": "given_back",
+    "pre_authorisation": "held",
+    "pre_authorisation_void": "freed",
+}
+"""What an approval did with the customer's money, by kind."""
 
 
 def story(
@@ -62,7 +76,22 @@ def _summary(record: TransactionRecord, texts: Catalogue) -> list[str]:
         undone = "story.sum_host_had_none"
     if undone is not None:
         lines.append(texts.text(undone))
-    return lines
+    return [*lines, *_money(record, texts)]
+
+
+def _money(record: TransactionRecord, texts: Catalogue) -> tuple[str, ...]:
+    """Where the customer's money is; nothing of what is still open."""
+    approved = record.amount if record.approved_amount is None else record.approved_amount
+    amount = amount_text(approved)
+    match record.state:
+        case State.DECLINED | State.NO_ANSWER:
+            return (texts.text("story.sum_no_debit"),)
+        case State.APPROVED:
+            return (texts.text(f"story.sum_{_MOVED[record.kind]}", amount=amount),)
+        case State.COMPLETED:
+            return (texts.text("story.sum_completed"),)
+        case _:
+            return ()
 
 
 def _answer(record: TransactionRecord, texts: Catalogue) -> tuple[str, ...]:

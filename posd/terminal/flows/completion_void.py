@@ -13,6 +13,7 @@ from posd.terminal.fields import (
     card_and_pin,
     is_empty,
     pin_wanted,
+    say_voucher_wanted,
     supervisor_password,
     title_with_amount,
 )
@@ -51,10 +52,6 @@ def refusal(dialogue: Dialogue, original: TransactionRecord) -> str:
 
 
 WANTED = Wanted(KINDS["completion_void"].originals, REFERENCE, "say.not_a_completion", refusal)
-
-
-def say_voucher_wanted(dialogue: Dialogue, _event: object) -> None:
-    dialogue.say("say.voucher_wanted")
 
 
 FLOW = assemble(

@@ -9,6 +9,7 @@ from posd import VERSION
 from posd.batch_slips import DETAILS, SUMMARY
 from posd.terminal.choices import Item, choice
 from posd.terminal.flows.lock import LOCKED, lock
+from posd.terminal.flows.reprint import choose_last
 from posd.terminal.flows.settlement import LAST_SETTLEMENT, TO_PRINT, wants
 from posd.terminal.flows.sign_in import SIGN_IN, start_sign_off
 from posd.terminal.machine import Part, Step, assemble, result_seconds
@@ -44,11 +45,20 @@ MENUS: Final[dict[str, tuple[Item, ...]]] = {
         Item("5", "menu.order_reports", "order_reports.period"),
         Item("6", "menu.order_approval", "order_approval.list"),
     ),
-    "query": (Item("5", "menu.in_doubt", "in_doubt.list"),),
+    "query": (
+        Item("1", "menu.query_voucher", "query.voucher"),
+        Item("2", "menu.query_card", "query.card"),
+        Item("3", "menu.query_amount", "query.amount"),
+        Item("4", "menu.journal", "query.list"),
+        Item("5", "menu.in_doubt", "in_doubt.list"),
+    ),
     "print": (
+        Item("1", "menu.reprint_last", "reprint.last", choose_last),
+        Item("2", "menu.reprint_any", "reprint.voucher"),
         Item("3", "menu.print_details", TO_PRINT, partial(wants, DETAILS)),
         Item("4", "menu.print_summary", TO_PRINT, partial(wants, SUMMARY)),
         Item("5", "menu.print_settlement", TO_PRINT, partial(wants, LAST_SETTLEMENT)),
+        Item("6", "menu.handover", "handover.totals"),
         Item("7", "menu.kept_slips", "kept.offer"),
     ),
     "manage": (
