@@ -45,7 +45,8 @@ _DONE: Final = "00"
 class Contents:
     """What there is to say of one batch. settlement is None while the batch is open.
 
-    domestic, foreign: the host's word, where there is one. cancelled: who, reason, fen of each order.
+    domestic, foreign: the host's word, where there is one. cancelled: operator, supervisor and fen of
+    each order.
     """
 
     batch_number: str
@@ -251,8 +252,8 @@ def _by_person(contents: Contents) -> list[Row]:
         if is_counted(record) and KINDS[record.kind].side is Side.CREDIT:
             person = f"{record.operator}/{record.supervisor or '--'}"
             count(KINDS[record.kind].row.title_zh, person, amount_of(record))
-    for person, _reason, amount in contents.cancelled:
-        count("订单取消", person, amount)
+    for operator, supervisor, amount in contents.cancelled:
+        count("订单取消", f"{operator}/{supervisor or '--'}", amount)
     if not sums:
         return []
     lines = _person_lines(sums.items())

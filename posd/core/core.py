@@ -55,6 +55,7 @@ class Core:
         """Is told of each event when all of it has been done; for diagnostics. Must not raise."""
         self.timers = CoreTimers(ports.timers)
         self.ledger = ledger
+        self._keep_months = configuration.settlement.keep_months
         self.money = Money(configuration, ledger, ports, self.timers, self._queue.append)
         self.dialogue = Dialogue(configuration, self.money, ledger, ports, self.timers)
         self.orders = OrderKeeping(
@@ -103,6 +104,7 @@ class Core:
         try:
             self.ledger.look_after()
             self.orders.prune()
+            self.ledger.pruning.look(self._keep_months)
         except LedgerError as error:
             self._halt(error)
 

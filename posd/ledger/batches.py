@@ -174,7 +174,7 @@ class Batches:
         )
         self._database.write(
             """UPDATE transactions SET account_number = NULL, expiry = NULL
-               WHERE account_number IS NOT NULL
+               WHERE batch = (SELECT max(id) FROM batches) AND account_number IS NOT NULL
                AND (state <> 'unresolved' OR EXISTS (SELECT 1 FROM steps
                     WHERE transaction_id = transactions.id AND what = 'case_closed'))"""
         )
@@ -238,13 +238,16 @@ class Batches:
         return None if row is None or row["oldest"] is None else int(row["oldest"])
 
     def cancelled_orders(self, batch: int) -> list[tuple[str, str, int]]:
-        """Cancellations of a batch's orders by who closed them: operator, reason, fen."""
+        """Orders cancelled while the batch was open: operator, supervisor, fen."""
         rows = self._database.all(
-            """SELECT closed_by, reason, amount FROM orders
-               WHERE batch = ? AND state = 'cancelled' ORDER BY id""",
+            """SELECT s.operator, s.supervisor, o.amount FROM batches b JOIN orders o
+               ON o.closed_at >= b.opened_at AND o.closed_at <= coalesce(b.closed_at, o.closed_at)
+               JOIN order_steps s ON s.id = (SELECT max(id) FROM order_steps
+                   WHERE order_id = o.id AND what = 'cancelled')
+               WHERE b.id = ? AND o.state = 'cancelled' ORDER BY o.id""",
             (batch,),
         )
-        return [(row["closed_by"], row["reason"], row["amount"]) for row in rows]
+        return [(row["operator"], row["supervisor"], row["amount"]) for row in rows]
 
 
 def _settlement(row: sqlite3.Row) -> SettlementRecord:

@@ -21,6 +21,7 @@ from posd.ledger.errors import LedgerDamaged, LedgerFailed
 from posd.ledger.operators import FACTORY_OPERATORS, FACTORY_PASSWORDS, Operators
 from posd.ledger.orders import Orders
 from posd.ledger.outbox import Outbox
+from posd.ledger.pruning import Pruning
 from posd.ledger.search import Search
 from posd.ledger.stores import Audit, PrintJobs, Settings
 from posd.ledger.transactions import Transactions
@@ -55,6 +56,7 @@ class Ledger:
         self._clock = clock
         self.counters = Counters(database)
         self.batches = Batches(database)
+        self.pruning = Pruning(database, lambda: moment(self.now()))
         self.settings = Settings(database)
         self.outbox = Outbox(database, self.now)
         self.orders = Orders(database, self.outbox)
