@@ -74,6 +74,11 @@ class Clerk:
         self._longest_pause = longest_pause
         self._directly = directly
         self._fingers: deque[Key] = deque()
+        self._goals = [
+            (weight * chance.between(0.1, 3.0), goal)
+            for weight, goal in _GOALS
+            if goal == "sale" or chance.happens(0.7)
+        ]  # each clerk has habits, so that rare things come in crowds somewhere
         self._goal = "sale"
         self._original: TransactionRecord | None = None
         self._card = BY_NAME["nopin"]
@@ -154,7 +159,7 @@ class Clerk:
             return chance.between(0.2, 2.0)
         if not self.may_begin:
             return self._wait()
-        self._goal = "other" if chance.happens(self._directly) else chance.weighted(_GOALS)
+        self._goal = "other" if chance.happens(self._directly) else chance.weighted(self._goals)
         self._original = self._any_original(_ABOUT.get(self._goal, ""))
         pause = chance.between(0.0, self._longest_pause) if chance.happens(0.5) else 1.0
         match self._goal:

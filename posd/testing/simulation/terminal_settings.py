@@ -43,8 +43,12 @@ def draw(chance: Chance, directory: Path) -> Configuration:
         host=HostSettings(
             address="127.0.0.1", port=1, answer_seconds=answer, reversal_answer_seconds=answer
         ),
-        dialect=DialectSettings(partial_approval=chance.one(("0", "0", "1"))),
-        money=MoneySettings(reversal_tries=chance.one((3, 3, 1)), free_space_bytes=0),
+        dialect=DialectSettings(partial_approval=chance.one(("0", "1"))),
+        money=MoneySettings(
+            reversal_tries=chance.one((3, 3, 1)),
+            free_space_bytes=0,
+            batch_limit=chance.one((510, 510, 510, 6)),
+        ),
         void=VoidSettings(
             ask_card=chance.happens(0.8),
             ask_pin=chance.happens(0.2),

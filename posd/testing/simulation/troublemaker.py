@@ -194,7 +194,7 @@ _KINDS: Final[tuple[tuple[float, Callable[[Troublemaker], None]], ...]] = (
     (5, Troublemaker._notice_fault),
     (4, Troublemaker._settlement_fault),
     (6, Troublemaker._decline),
-    (1, Troublemaker._partial),
+    (4, Troublemaker._partial),
     (2, Troublemaker._host_forgets),
     (4, Troublemaker._acquirer_crash),
     (5, Troublemaker._other_batch),
