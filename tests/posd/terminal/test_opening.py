@@ -100,7 +100,7 @@ def test_idle_shows_trouble_with_the_line(clerk: Clerk) -> None:
 def test_the_menu_is_chosen_from_with_arrows_or_digits(clerk: Clerk) -> None:
     clerk.press("确认")
     assert clerk.dialogue.state == "menu.main"
-    clerk.press("▼ ▼ ▼ 确认")
+    clerk.press("▼ ▼ ▼ ▼ ▼ ▼ ▼ ▼ 确认")
     assert clerk.state == "menu.manage"
     clerk.press("8")
     assert clerk.state == "menu.version"
@@ -115,7 +115,7 @@ def test_the_selection_goes_round_at_both_ends(clerk: Clerk) -> None:
 
 
 def test_a_digit_without_an_item_is_refused_with_a_sentence(clerk: Clerk) -> None:
-    assert "没有第4项" in clerk.press("确认 4")
+    assert "没有第0项" in clerk.press("确认 0")
     assert clerk.state == "menu.main"
 
 
