@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 from devices.slip import Slip  # noqa: E402
 from posd.core.events import Event, HostReceived, Key  # noqa: E402
 from posd.ledger.ledger import Ledger  # noqa: E402
-from posd.ledger.records import OrderState, State  # noqa: E402
+from posd.ledger.records import State  # noqa: E402
 from posd.ledger.transactions import Intent  # noqa: E402
 from posd.testing.in_process import InProcessStage  # noqa: E402
 from protocol import Pan  # noqa: E402
@@ -360,7 +360,7 @@ def add_sale(ledger: Ledger, number: int) -> None:
         answer={**elements, 37: "123456789012", 38: "123456", 39: "00"}, response_code="00",
         retrieval_reference="123456789012", acknowledged=1,
     )  # fmt: skip
-    ledger.orders.move(order, OrderState.UNPAID, OrderState.PAID, now)
+    ledger.orders.receive(order, number, now)
     for copy in ("merchant", "cardholder"):
         ledger.print_jobs.done(ledger.print_jobs.add(sale, copy, SLIP))
 

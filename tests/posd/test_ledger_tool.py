@@ -273,7 +273,8 @@ def test_an_export_holds_everything_but_secrets(shop: Shop, capsys: Output) -> N
     text = capsys.readouterr().out
     data = json.loads(text)
     assert {name: len(rows) for name, rows in data.items() if isinstance(rows, list)} == {
-        "batches": 1, "orders": 1, "transactions": 4, "steps": 7, "audit": 1,
+        "batches": 1, "orders": 1, "order_steps": 1, "order_applications": 0, "transactions": 4,
+        "steps": 7, "audit": 1, "outbox": 4,
     }  # fmt: skip
     sale = data["transactions"][0]
     assert (sale["state"], sale["amount"], sale["masked_card"]) == (
@@ -283,6 +284,8 @@ def test_an_export_holds_everything_but_secrets(shop: Shop, capsys: Output) -> N
     assert sale["answer"] == {"39": "00"}
     assert sale["created_at"].startswith("2026-06-01T09:30:00")
     assert data["audit"][0]["details"] == {"why": "测试"}
+    assert data["outbox"][-1]["name"] == "order.created"
+    assert data["outbox"][-1]["body"]["number"] == "000009"
     for secret in ("6225000000000014", "account_number", "expiry", "verifier", "salt", "sealed"):
         assert secret not in text
 
