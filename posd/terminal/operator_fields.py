@@ -103,6 +103,11 @@ def is_no_cashier(dialogue: Dialogue, _event: KeyPressed) -> bool:
     return operator is not None and operator.role != "cashier"
 
 
+def nobody_is_cashier(dialogue: Dialogue, _event: KeyPressed) -> bool:
+    """Factory passwords are off, and the supervisor has added nobody yet."""
+    return all(each.role != "cashier" for each in dialogue.ledger.operators.all())
+
+
 def typed_operator(dialogue: Dialogue) -> str:
     return dialogue.form.operator
 

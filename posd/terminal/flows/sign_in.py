@@ -21,6 +21,7 @@ from posd.terminal.machine import (
 from posd.terminal.operator_fields import (
     is_no_cashier,
     is_unknown,
+    nobody_is_cashier,
     operator_number,
     typed_operator,
 )
@@ -135,7 +136,11 @@ FLOW = assemble(
     operator_number(
         "number",
         "title.sign_in",
-        ((is_unknown, "say.operator_unknown"), (is_no_cashier, "say.operator_no_cashier")),
+        (
+            (nobody_is_cashier, "say.operators_none"),
+            (is_unknown, "say.operator_unknown"),
+            (is_no_cashier, "say.operator_no_cashier"),
+        ),
         "password",
         offer=True,
     ),
