@@ -14,7 +14,7 @@ from posd.ledger.backup import sync
 from posd.ledger.ledger import Ledger, moment
 from posd.ledger.records import State
 from posd.ledger.retirement import retire, retirement_of
-from posd.moving import MoveRefused, obstacles
+from posd.moving import MoveRefused, mark_retired, obstacles
 from posd.settings import Configuration
 from posd.texts import amount_text
 
@@ -40,6 +40,7 @@ def close_down(
         if before is None or before.why != "closed":
             retire(ledger, "closed")
             observe("retired")
+        mark_retired(Path(ledger.path))
         ledger.forget_erased()
         return report(ledger, configuration)
     finally:

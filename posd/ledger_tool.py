@@ -23,12 +23,17 @@ from posd.ledger.errors import LedgerDamaged, LedgerError, LedgerFailed
 from posd.ledger.inspection import inspect, reading
 from posd.ledger.ledger import milliseconds
 from posd.ledger.restoring import put_in_place
+from posd.ledger.retirement import retired_mark
 from posd.preflight import StartError
 from posd.settings import Configuration
 from posd.state_lock import StateLock
 
 DONE, NOT_WHOLE, NOT_DONE = 0, 1, 2
 _CSV_TABLES: Final = tuple(export.TABLES)
+
+
+class RestoreRefused(Exception):
+    """Why a copy is not put back, in one line."""
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -84,7 +89,7 @@ def _run(work: Callable[[_Stopped, argparse.Namespace], int], options: argparse.
         _complain(f"{error}; {error.advice}")
     except StartError as error:
         _complain(f"{options.config.absolute()}: {error}")
-    except ConfigurationError as error:
+    except (ConfigurationError, RestoreRefused) as error:
         _complain(str(error))
     except OSError as error:
         _complain(f"{error.filename}: {(error.strerror or type(error).__name__).lower()}")
@@ -144,6 +149,7 @@ def _restore(terminal: _Stopped, options: argparse.Namespace) -> int:
     the acquirer and a supervisor to decide, nothing is reversed or repeated by itself."""
     copy: Path = options.copy.absolute()
     _must_exist(copy)
+    _must_trade(terminal.ledger)
     now: datetime = terminal.clock.now()
     kept = put_in_place(copy, terminal.ledger, now, milliseconds(now))
     _say(f"{terminal.ledger}: restored from {copy}")
@@ -173,6 +179,14 @@ def _export(terminal: _Stopped, options: argparse.Namespace) -> int:
 def _must_exist(file: Path) -> None:
     if not file.is_file():
         raise LedgerFailed(f"{file}: there is no such file")
+
+
+def _must_trade(ledger: Path) -> None:
+    """A copy of before would trade again although the terminal has moved or was closed."""
+    if retired_mark(ledger).exists():
+        raise RestoreRefused(
+            f"{ledger}: this terminal was moved or closed; a copy of before is not put back"
+        )
 
 
 def _say(text: str) -> None:

@@ -35,7 +35,7 @@ from posd.ledger.pack import pack
 from posd.ledger.records import State
 from posd.ledger.reserve import free_bytes
 from posd.ledger.restoring import put_in_place
-from posd.ledger.retirement import SETTING, retire, retirement_of
+from posd.ledger.retirement import SETTING, retire, retired_mark, retirement_of
 from posd.ledger.schema import MIGRATIONS
 from posd.ledger.transactions import sealed_name
 from posd.moving_archive import (
@@ -136,6 +136,7 @@ def move_out(
         if before is None:
             retire(ledger, "moved", random_bytes(_ID_BYTES).hex())
             observe("retired")
+        mark_retired(file)
         retirement = retirement_of(ledger)
         assert retirement is not None
         keys = ledger.keys
@@ -166,6 +167,13 @@ def move_out(
     finally:
         copy.unlink(missing_ok=True)
     return MovedOut(retirement.archive, given_up, lost)
+
+
+def mark_retired(file: Path) -> None:
+    """The mark beside the ledger, on the disk. Raises OSError."""
+    mark = retired_mark(file)
+    mark.touch(mode=0o600)
+    sync(mark.parent)
 
 
 def _copy_for_the_road(

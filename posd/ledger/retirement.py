@@ -7,6 +7,7 @@ for a person, here and in the ledger that goes on with it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from posd.ledger.ledger import Ledger
@@ -19,6 +20,11 @@ _BECAUSE: Final = {
     "moved": "the terminal's data was moved to another terminal",
     "closed": "the terminal was closed",
 }
+
+
+def retired_mark(file: Path) -> Path:
+    """Lies beside a retired ledger: no copy of before is put in its place (`posd ledger restore`)."""
+    return file.with_name(f"{file.name}.retired")
 
 
 @dataclass(frozen=True, slots=True)

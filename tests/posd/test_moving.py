@@ -131,7 +131,7 @@ def test_no_card_number_is_readable_on_the_way(old: House, tmp_path: Path) -> No
     assert CARD.encode() not in (tmp_path / "archive").read_bytes()
     assert old.keys.device not in (tmp_path / "archive").read_bytes()
     assert sorted(path.name for path in old.path.parent.iterdir()) == [
-        "ledger.db", "ledger.db.generation", "ledger.db.reserve",
+        "ledger.db", "ledger.db.generation", "ledger.db.reserve", "ledger.db.retired",
     ]  # fmt: skip
 
 
