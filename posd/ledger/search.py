@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from posd.ledger.database import Database
 from posd.ledger.records import TransactionRecord
@@ -21,7 +20,8 @@ class Wanted:
     amount: int | None = None
 
 
-class Counted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Counted:
     """How many approved transactions of one kind one operator made, and what they came to (fen)."""
 
     operator: str
