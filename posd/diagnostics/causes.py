@@ -11,6 +11,7 @@ from typing import Final
 
 from posd.core.core import Core
 from posd.core.ports import Clock
+from posd.diagnostics.clocks import CLOCK_MAY_DIFFER, clock_in_words
 from posd.diagnostics.messages import Reason
 from posd.diagnostics.observations import (
     DEVICE_CODES,
@@ -26,8 +27,6 @@ from posd.terminal.cases import is_closed
 from posd.texts.errors import ErrorCode
 from protocol.response_codes import asks_sign_in, look_up
 
-CLOCK_MAY_DIFFER: Final = 300
-"""Seconds that the machine's clock and the acquirer's may differ before anybody is told."""
 _MOST: Final = 3  # of one kind: the clerk's list has them all
 _CASES_LOOKED_AT: Final = 20
 _HALTED: Final = "the process ends, and the next start decides"
@@ -62,12 +61,13 @@ class Causes:
 
     def ahead(self) -> int | None:
         """Seconds that the machine's clock is ahead of the acquirer's; None before it has told its own."""
+        told = self.core.ledger.host_is_ahead
+        if told is not None:
+            return -round(told / 1000)
+        # Business time never runs back: far behind it the clock is wrong whatever the acquirer says.
         business = moment(self.core.ledger.now())
         ahead = round((self.clock.now() - business).total_seconds())
-        last = self.core.money.last_sign_in
-        told = last is not None and last.signed_in
-        # Business time never runs back: far behind it the clock is wrong whatever the acquirer says.
-        return ahead if told or ahead < -CLOCK_MAY_DIFFER else None
+        return ahead if ahead < -CLOCK_MAY_DIFFER else None
 
     # -- what stops a sale -----------------------------------------------------------------------
 
@@ -152,7 +152,8 @@ class Causes:
     def _clock(self) -> Iterator[Reason]:
         ahead = self.ahead()
         if ahead is not None and abs(ahead) > CLOCK_MAY_DIFFER:
-            yield Reason(code=ErrorCode.CLOCK, detail=f"the machine's clock is {in_words(ahead)}")
+            detail = f"the machine's clock is {clock_in_words(ahead)}"
+            yield Reason(code=ErrorCode.CLOCK, detail=detail)
 
     def _printer(self) -> Iterator[Reason]:
         dialogue = self.core.dialogue
@@ -176,16 +177,6 @@ class Causes:
 
 
 _LINK: Final = (ErrorCode.NO_CONNECTION, ErrorCode.CERTIFICATE)
-
-
-def in_words(ahead: int) -> str:
-    """How far a clock is ahead (seconds), or behind when it is negative."""
-    minutes = round(abs(ahead) / 60)
-    days, minutes = divmod(minutes, 24 * 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{minutes} min"]
-    behind = "ahead of" if ahead > 0 else "behind"
-    return f"{' '.join(filter(None, parts))} {behind} the acquirer's"
 
 
 def mebibytes(count: int) -> str:

@@ -69,6 +69,8 @@ class Ledger:
         self.keys = keys
         self._random_bytes = random_bytes
         self._offset = 0
+        self.host_is_ahead: int | None = None
+        """Milliseconds, of this machine's clock; as the last sign-in of this process told."""
         self._newest = self.transactions.newest_time()
         batch = database.one(
             "SELECT closed_at FROM batches WHERE id = (SELECT max(id) FROM batches)"
@@ -134,6 +136,7 @@ class Ledger:
     def set_business_time(self, at: int) -> None:
         """The host says that it is now so late (milliseconds)."""
         self._offset = at - milliseconds(self._clock.now())
+        self.host_is_ahead = self._offset
 
     @property
     def path(self) -> str:

@@ -6,13 +6,13 @@ import argparse
 from typing import Final
 
 from posd.diagnostics import messages as m
+from posd.diagnostics.clocks import CLOCK_MAY_DIFFER, clock_in_words
 from posd.diagnostics.posctl.connection import DONE, NOT_SELLING, Connection, read
 from posd.diagnostics.posctl.layout import Paper, amount, clock_time
 from posd.diagnostics.posctl.plain import show_json
 from posd.diagnostics.posctl.words import explanation, in_short, tell_reason
 
 _TROUBLES_SHOWN: Final = 5
-_DOUBTFUL_CLOCK: Final = 300
 
 
 def status(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
@@ -245,11 +245,9 @@ def _clock(clock: m.Clock, paper: Paper) -> str:
     text = clock_time(clock.machine)
     if clock.ahead is None:
         return f"{text} (not compared: no sign-in since the start)"
-    if abs(clock.ahead) <= _DOUBTFUL_CLOCK:
+    if abs(clock.ahead) <= CLOCK_MAY_DIFFER:
         return f"{text}, as the acquirer's"
-    way = "ahead of" if clock.ahead > 0 else "behind"
-    words = f"{abs(clock.ahead) // 60} min {way} the acquirer's {clock_time(clock.business)}"
-    return f"{text}, {paper.colour(words, 'bad')}"
+    return f"{text}, {paper.colour(clock_in_words(clock.ahead), 'bad')}"
 
 
 def _disk(found: m.Status, paper: Paper) -> str:

@@ -1,0 +1,235 @@
+"""The README's table of troubles: each is made to happen to a real daemon, and posctl must name its cause."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posd.testing import counter
+from tests.posd.diagnostics.rig import Shop, shop
+
+FAST = {
+    "host__answer_seconds": 1,
+    "host__reversal_answer_seconds": 1,
+    "money__backoff_first_seconds": 0.2,
+    "money__backoff_longest_seconds": 0.5,
+}
+
+
+def why(terminal: Shop) -> dict[str, Any]:
+    said = terminal.posctl("why", "--json")
+    assert said.code == (0 if said.json["sells"] else 6), said
+    found: dict[str, Any] = said.json
+    return found
+
+
+def chain(reason: dict[str, Any]) -> list[str]:
+    """The codes from what is seen to its first cause."""
+    codes = [reason["code"]]
+    while reason["because"]:
+        reason = reason["because"][0]
+        codes.append(reason["code"])
+    return codes
+
+
+def root(reason: dict[str, Any]) -> str:
+    while reason["because"]:
+        reason = reason["because"][0]
+    return str(reason["detail"])
+
+
+def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Ask again until it is so."""
+    end = time.perf_counter() + seconds
+    while not true():
+        assert time.perf_counter() < end
+        time.sleep(0.1)
+
+
+def test_an_unplugged_printer_is_named_and_does_not_stop_sales(tmp_path: Path) -> None:
+    with shop(tmp_path) as terminal:
+        terminal.open()
+        terminal.do("printer unplug", "expect screen 打印机")
+        found = why(terminal)
+        assert found["sells"]
+        assert [chain(each) for each in found["warnings"]] == [["E103"]]
+        text = terminal.posctl("why", LANG="C")
+        assert "It sells." in text.out
+        assert "E103" in text.out
+        assert "Check its power, then its cable" in text.out
+        status = terminal.posctl("status", LANG="C")
+        assert "printer" in status.out
+        assert "ABSENT" in status.out
+        terminal.do("printer replug")
+        until(lambda: not why(terminal)["warnings"])
+
+
+def test_an_unplugged_printer_stops_a_shop_that_refuses_to_trade_without(tmp_path: Path) -> None:
+    with shop(tmp_path, printing__without_printer="refuse") as terminal:
+        terminal.open()
+        terminal.do("printer unplug", "expect screen 打印机")
+        found = why(terminal)
+        assert not found["sells"]
+        assert [chain(each) for each in found["reasons"]] == [["E103"]]
+
+
+def test_an_unplugged_card_reader_is_named(tmp_path: Path) -> None:
+    with shop(tmp_path) as terminal:
+        terminal.open()
+        terminal.do("reader unplug", "expect screen 读卡器")
+        assert [chain(each) for each in why(terminal)["reasons"]] == [["E104"]]
+
+
+def test_a_wrong_master_key_is_named(tmp_path: Path) -> None:
+    with shop(tmp_path) as terminal:
+        (tmp_path / "master.key").write_text("00112233445566778899AABBCCDDEEFF")
+        terminal.do("start", "expect screen 未签到", "press 确认", "expect screen 密钥")
+        found = why(terminal)
+        assert [chain(each) for each in found["reasons"]] == [["E305", "E205"]]
+        text = terminal.posctl("why", LANG="C")
+        assert "the two sides hold different master keys" in " ".join(text.out.split())
+        assert "E205" in terminal.posctl("status", LANG="C").out
+
+
+def test_a_host_that_always_answers_77_to_sales_is_named(tmp_path: Path) -> None:
+    with shop(tmp_path) as terminal:
+        terminal.open()
+        terminal.do("host does 77 to next 50 sale")
+        for count in (1, 2):
+            terminal.sell()
+            terminal.do("expect screen 77", "press 取消", "expect screen 请刷卡或输入金额")
+            found = why(terminal)
+            codes = {each["code"]: each["detail"] for each in found["warnings"]}
+            words = "once" if count == 1 else "2 times in a row"
+            assert codes["E206"] == f"sales were answered so {words}"
+        assert "lost this terminal's session" in " ".join(
+            terminal.posctl("why", LANG="C").out.split()
+        )
+
+
+def test_a_host_that_always_answers_77_to_the_sign_in_is_named(tmp_path: Path) -> None:
+    with shop(tmp_path) as terminal:
+        terminal.do(
+            "host does 77 to next 50 sign in", "start", "expect screen 未签到", "press 确认"
+        )
+        terminal.do("expect screen 77")
+        found = why(terminal)
+        assert [chain(each) for each in found["reasons"]] == [["E305", "E204"]]
+        assert root(found["reasons"][0]) == "the acquirer answers 77 (Sign in again)"
+
+
+def test_an_acquirer_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    with shop(tmp_path) as terminal:
+        terminal.do("host down", "start", "expect screen 未签到", "press 确认")
+        terminal.do("expect screen 连接")
+        found = why(terminal)
+        assert [chain(each) for each in found["reasons"]] == [["E305", "E201"]]
+        assert root(found["reasons"][0]).endswith(": connection refused")
+        tried = terminal.posctl("test", "host")
+        assert tried.code == 1
+        assert "connection refused" in tried.err
+        terminal.do("host up")
+        assert terminal.posctl("test", "host").code == 0
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "cause", "words"),
+    [
+        ("96", "E208", "the acquirer answers 96"),
+        ("no-answer", "E202", "answer timeout"),
+    ],
+)
+def test_a_pending_reversal_that_keeps_failing_is_named_with_its_cause(
+    tmp_path: Path, behaviour: str, cause: str, words: str
+) -> None:
+    with shop(tmp_path, **FAST) as terminal:
+        terminal.open()
+        terminal.do(
+            "host does no-answer to next sale", f"host does {behaviour} to next 50 reversal"
+        )
+        terminal.sell()
+        terminal.do("expect screen 请勿交货 within 20 s")
+        until(lambda: why(terminal)["reasons"][0]["code"] == "E306")  # the tries are spent
+        (reason,) = why(terminal)["reasons"]
+        assert chain(reason) == ["E306", cause]
+        assert words in root(reason).replace("_", " ")
+        assert "123.45" in reason["detail"]
+        status = terminal.posctl("status", LANG="C")
+        assert status.code == 6
+        assert "reversing" in status.out
+        story = terminal.posctl("show", "2", LANG="C")
+        assert "reversal_sent" in story.out
+
+
+def test_a_pending_reversal_behind_an_unreachable_acquirer_names_the_acquirer(
+    tmp_path: Path,
+) -> None:
+    with shop(tmp_path, **FAST) as terminal:
+        terminal.open()
+        terminal.do("host does no-answer to next sale")
+        terminal.sell()
+        terminal.do("expect host 0200", "host down", "expect screen 请勿交货 within 20 s")
+        (reason,) = why(terminal)["reasons"]
+        assert chain(reason) == ["E301", "E201"]
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_clock_that_is_wrong_by_a_day_is_named(
+    tmp_path: Path, days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shift, now = timedelta(days=days), counter._now
+    monkeypatch.setattr(counter, "_now", lambda: now() - shift)
+    with shop(tmp_path) as terminal:
+        terminal.open()
+        found = why(terminal)
+        (clock,) = [each for each in found["warnings"] if each["code"] == "E401"]
+        way = "ahead of" if days > 0 else "behind"
+        assert clock["detail"] == f"the machine's clock is 1 d 0 min {way} the acquirer's"
+        assert f"1 d 0 min {way}" in terminal.posctl("status", LANG="C").out
+
+
+@contextmanager
+def small_disk(directory: Path) -> Iterator[None]:
+    """A file system of 24 MiB there, as root may make one."""
+    directory.mkdir(exist_ok=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(directory)],
+        check=False,
+        capture_output=True,
+    )
+    if made.returncode:
+        pytest.skip(f"no file system can be mounted here: {made.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+def test_a_full_disk_is_named_and_the_terminal_opens_when_there_is_room(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "state"), shop(tmp_path) as terminal:
+        terminal.open()
+        assert why(terminal)["sells"]
+        filler = tmp_path / "state" / "filler"
+        filler.write_bytes(bytes(10 << 20))
+        (reason,) = why(terminal)["reasons"]
+        assert reason["code"] == "E303"
+        assert reason["detail"].endswith(" free, 16.0 MiB needed")
+        assert "16 MiB needed" in terminal.posctl("status", LANG="C").out
+        filler.unlink()
+        assert why(terminal)["sells"]
+
+
+def test_a_terminal_that_has_not_signed_in_says_which_key_helps(tmp_path: Path) -> None:
+    with shop(tmp_path) as terminal:
+        terminal.do("start", "expect screen 未签到")
+        assert [chain(each) for each in why(terminal)["reasons"]] == [["E305"]]
+        assert "确认" in terminal.posctl("why", LANG="zh_CN.UTF-8").out
