@@ -35,6 +35,8 @@ DIRECTION: Final = {
     "sale_void": -1, "refund": -1, "completion_void": -1,
 }  # fmt: skip
 """+1: money to the merchant, -1: money back. What is not here moves none."""
+_REPRINT: Final = "DUPLICATED"
+"""On a slip that somebody wanted again. It belongs to no outcome."""
 STANDING: Final = ("approved", "voided", "completed")
 UNFINISHED: Final = ("open", "reversing", "pending")
 STATES: Final = frozenset({
@@ -321,10 +323,11 @@ def read_terminal(connection: sqlite3.Connection) -> dict[str, Any]:
     ):
         steps.setdefault(owner, []).append(Step(place, what, cbor2.loads(details)))
     copies: dict[int, list[str]] = {}
-    for owner, copy in connection.execute(
-        "SELECT transaction_id, copy FROM print_jobs ORDER BY id"
+    for owner, copy, slip in connection.execute(
+        "SELECT transaction_id, copy, slip FROM print_jobs ORDER BY id"
     ):
-        copies.setdefault(owner, []).append(copy)
+        if not _is_reprint(cbor2.loads(slip)):
+            copies.setdefault(owner, []).append(copy)
     rows = connection.execute(
         """SELECT id, kind, state, batch, batch_number, stan, amount, approved_amount, original,
            order_id, sent_date, response_code, reversal_reason, reversal_tries, notice_tries, request,
@@ -355,6 +358,10 @@ def read_terminal(connection: sqlite3.Connection) -> dict[str, Any]:
             )
         ],
     }
+
+
+def _is_reprint(slip: Sequence[Mapping[str, Any]]) -> bool:
+    return any(_REPRINT in str(row.get("text", "")) for row in slip)
 
 
 def _transaction(

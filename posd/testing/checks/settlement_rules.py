@@ -25,6 +25,8 @@ _FINANCIAL: Final = ("0100", "0200", "0220", "0400")
 _UNCHANGED: Final = (3, 4, 11, 37, 38, 41, 42, 48, 49, 60, 61, 62, 63)
 _AS_ITEMS: Final = ("sale", "sale_void", "completion", "completion_void")
 _ONE_BY_ONE: Final = ("refund", "completion_notice")
+_OF_A_NOTICE: Final = (3, 4, 11, 25, 37, 38, 41, 42, 49, 61)
+_NOT_UPLOADED: Final = (26, 35, 36, 52, 53, 64)
 _IN_DOUBT: Final = ("open", "reversing", "pending", "unresolved")
 
 
@@ -212,29 +214,54 @@ def uploads_hold_the_batch(evidence: Evidence) -> Iterator[Violation]:
             if one.foreign in classes
         ]  # fmt: skip
         items = sorted(
-            (one.stan, abs(one.net), one.foreign) for one in wanted if one.kind in _AS_ITEMS
+            (one.stan, abs(one.net), one.foreign, _number(evidence, one))
+            for one in wanted
+            if one.kind in _AS_ITEMS
         )
-        found = sorted(_items(dealings))
+        unknown = {stan for stan, _, _, number in items if not number}
+        found = sorted(
+            (stan, amount, foreign, "" if stan in unknown else number)
+            for stan, amount, foreign, number in _items(dealings)
+        )
         if found != items:
             what = f"{len(found)} items uploaded, {len(items)} are due, or others"
             yield Violation(_RULE, what, settlement.name)
-        notices = sorted((one.stan, abs(one.net)) for one in wanted if one.kind in _ONE_BY_ONE)
-        single = sorted(
-            {
-                (one.get(11), int(one.get(4)))
-                for one in dealings.uploads
-                if one.get(4) and _network_code(one) not in ("201", *_ENDS)
-            }
-        )
-        if single != notices:
-            what = f"notices {single} uploaded, {notices} are due"
+        notices = {one.stan: one for one in wanted if one.kind in _ONE_BY_ONE}
+        single = {
+            one.get(11): one for one in dealings.uploads
+            if _network_code(one) not in ("201", *_ENDS)
+        }  # fmt: skip
+        if set(single) != set(notices):
+            what = f"notices {sorted(single)} uploaded, {sorted(notices)} are due"
             yield Violation(_RULE, what, settlement.name)
+        for stan in set(single) & set(notices):
+            yield from _as_it_was_sent(evidence, single[stan], notices[stan])
         if _ENDS[_network_code(dealings.ends[0])] is not all(dealings.balanced):
             yield Violation(_RULE, "its end says something else", _at(dealings.ends[0]))
 
 
-def _items(dealings: _Dealings) -> Iterator[tuple[str, int, bool]]:
-    """STAN, amount and class of each item, repetitions of a message left out."""
+def _number(evidence: Evidence, one: Transaction) -> str:
+    """The card's, as its request carried it; "" when that was not captured."""
+    for request in evidence.requests.get(one.id, ()):
+        return request.get(2) or request.get(35).partition("D")[0]
+    return ""
+
+
+def _as_it_was_sent(evidence: Evidence, upload: Wire, one: Transaction) -> Iterator[Violation]:
+    """A notice's detail has the elements of its 0220, with the number instead of the track."""
+    if one.id not in evidence.requests:
+        return
+    request = evidence.requests[one.id][0]
+    changed = [number for number in _OF_A_NOTICE if upload.get(number) != request.get(number)]
+    changed += [number for number in _NOT_UPLOADED if upload.get(number)]
+    if upload.get(2) != _number(evidence, one):
+        changed.append(2)
+    if changed:
+        yield Violation(_RULE, f"uploaded with another {changed}", _at(upload))
+
+
+def _items(dealings: _Dealings) -> Iterator[tuple[str, int, bool, str]]:
+    """STAN, amount, class and card number of each item, repetitions of a message left out."""
     seen: set[str] = set()
     for message in dealings.uploads:
         if _network_code(message) != "201" or message.get(11) in seen:
@@ -243,7 +270,7 @@ def _items(dealings: _Dealings) -> Iterator[tuple[str, int, bool]]:
         digits = message.get(48)[2:]
         for start in range(0, len(digits) - _ITEM_DIGITS + 1, _ITEM_DIGITS):
             item = digits[start : start + _ITEM_DIGITS]
-            yield item[2:8], int(item[28:]), item[:2] == "01"
+            yield item[2:8], int(item[28:]), item[:2] == "01", item[8:28].lstrip("0")
 
 
 def the_next_batch_has_the_next_number(evidence: Evidence) -> Iterator[Violation]:
