@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from posd.terminal.flows import FLOWS
+from posd.terminal.fields import TextField
 from posd.terminal.machine import STAY, Flow, Guard, Row, back_rows
 
 README: Final = Path(__file__).with_name("README.md")
@@ -79,10 +80,19 @@ def _name(guard: Guard | None) -> str:
     if guard is None:
         return ""
     if isinstance(guard, partial):
-        arguments = " ".join(str(argument) for argument in guard.args)
+        arguments = " ".join(filter(None, map(_argument, guard.args)))
         name = guard.func.__name__
-        return "" if name == "came_from" else f"{name} {arguments}".replace("_", " ")
+        return "" if name == "came_from" else f"{name} {arguments}".replace("_", " ").rstrip()
     return guard.__name__.replace("_", " ")
+
+
+def _argument(value: object) -> str:
+    """What a guard was made with, where it reads: a word, a number, a field, another guard."""
+    if isinstance(value, str | int):
+        return str(value)
+    if isinstance(value, TextField):
+        return value.attribute
+    return _name(value) if isinstance(value, partial) else ""
 
 
 def main() -> None:

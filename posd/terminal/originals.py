@@ -161,6 +161,7 @@ def choose_original(wanted: Wanted, then: str, *, known: tuple[str, Action] | No
 
     known: another step for that case, and what is done there.
     """
+    knowing = [known] if known else []
     after, do = known or (then, None)
 
     def code_screen(dialogue: Dialogue) -> Screen:
@@ -203,7 +204,7 @@ def choose_original(wanted: Wanted, then: str, *, known: tuple[str, Action] | No
             *text_rows("date", DATE),
             Row("date", "confirm", is_no_date, STAY, say_is_no_date),
             Row("date", "confirm", partial(is_refused, wanted), STAY, partial(say_refusal, wanted)),
-            Row("date", "confirm", is_here, after, taking(wanted, do)),
+            *(Row("date", "confirm", is_here, state, taking(wanted, do)) for state, do in knowing),
             Row("date", "confirm", None, then, taking(wanted, None)),
         ),
     )
