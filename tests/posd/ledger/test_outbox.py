@@ -9,6 +9,7 @@ from posd.keys import Keys
 from posd.ledger.ledger import Ledger
 from posd.ledger.outbox import EVENTS
 from posd.ledger.records import State
+from posd.money.recovery import recover
 from tests.posd.ledger.rig import SeededBytes, TurnedClock, intent
 
 README = Path(__file__).parents[3] / "posd" / "ledger" / "README.md"
@@ -143,3 +144,16 @@ def test_the_readme_names_every_event_with_its_fields() -> None:
             fields = tuple(re.findall(r"`(\w+)`", match[2]))
             told[match[1]] = told[same[1]] if same else fields
     assert {name: told.get(name) for name in EVENTS} == dict(EVENTS)
+
+
+def test_a_ledger_that_was_put_back_says_so_with_a_number_that_was_never_given(
+    ledger: Ledger,
+) -> None:
+    generations(ledger, 3)
+    with ledger.commit("restored"):
+        ledger.settings.put("restored", True)
+    assert recover(ledger, stan_jump_after_restore=10)
+    (event,) = ledger.outbox.read(4)
+    assert event.name == "ledger.restored"
+    assert event.number > 1_000_000
+    assert not recover(ledger, stan_jump_after_restore=10)

@@ -230,6 +230,37 @@ def test_an_order_in_doubt_is_not_cancelled_from_the_void_either(
     assert "冲正未完成" in clerk.press(f"{int(doubtful.number)} 确认")
 
 
+def test_what_the_acquirer_said_is_an_event_and_lets_the_order_be_paid(
+    clerk: Clerk, doubtful: OrderRecord
+) -> None:
+    (attempt,) = clerk.ledger.transactions.of_order(doubtful.id)
+    assert clerk.core.money.close_case(attempt.id, "00", "1")
+    event = clerk.ledger.outbox.read()[-1]
+    assert event.name == "case.closed"
+    assert event.body["verdict"] == "1"
+    assert event.body["order"] == doubtful.number
+    assert "请刷卡" in clerk.press("确认 5 1 确认 1")
+
+
+def test_who_has_applied_is_not_who_approves(clerk: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = leave_unpaid(clerk)
+    monkeypatch.setattr(type(clerk.core.money), "operator", "00")
+    clerk.press("确认 5 1 确认 4 1 1")
+    assert "请另一人审批" in clerk.press("123456 确认")
+    assert state(clerk, order) is OrderState.UNPAID
+    assert len(clerk.ledger.applications.waiting()) == 1
+
+
+def test_nobody_pays_at_a_terminal_that_is_closed_and_the_order_stays(clerk: Clerk) -> None:
+    order = leave_unpaid(clerk)
+    clerk.press("确认 9 2")
+    clerk.wait_for("签退成功")
+    clerk.dialogue._dispatch("up", None)
+    clerk.press("5 1 确认 1")
+    assert clerk.state == "blocked.shown"
+    assert state(clerk, order) is OrderState.UNPAID
+
+
 # --- 挂单, 解挂 -----------------------------------------------------------------------------------
 
 
@@ -251,6 +282,19 @@ def test_an_order_is_held_under_a_label_resumed_and_paid(clerk: Clerk) -> None:
     clerk.swipe_and_type_pin()
     clerk.take_slips()
     assert state(clerk, order) is OrderState.PAID
+
+
+def test_a_held_order_is_not_held_twice_and_not_resumed_at_a_closed_terminal(clerk: Clerk) -> None:
+    clerk.press("确认 5 2 5600 确认 7 确认")
+    (order,) = clerk.ledger.orders.unpaid(held=True)
+    clerk.press(f"确认 5 1 1 {int(order.number)} 确认")
+    assert "已经挂单" in clerk.press("6")
+    clerk.press("取消 确认 9 2")
+    clerk.wait_for("签退成功")
+    clerk.dialogue._dispatch("up", None)
+    clerk.press("5 3 确认 1")
+    assert clerk.state == "blocked.shown"
+    assert clerk.ledger.orders.get(order.id).held
 
 
 def test_a_label_has_at_most_eleven_digits(clerk: Clerk) -> None:
