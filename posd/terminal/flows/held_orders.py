@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from posd.ledger.orders import LABEL_DIGITS, Action
 from posd.terminal.choices import is_digit, say_no_item
 from posd.terminal.exchange import BLOCKED, is_closed, keep_closed
-from posd.terminal.fields import TextField, has_something, text_rows
+from posd.terminal.fields import TextField, amount_rows, has_something, text_rows
 from posd.terminal.flows.orders import CARD, is_above_limit, say_above_limit
 from posd.terminal.flows.sale import say_order_stays
 from posd.terminal.machine import IDLE, STAY, Part, Row, Step, assemble
@@ -25,7 +25,6 @@ from posd.terminal.order_lists import (
     want,
     wants,
 )
-from posd.terminal.fields import amount_rows
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
 
