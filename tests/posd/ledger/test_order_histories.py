@@ -16,17 +16,20 @@ from protocol import Key
 from tests.posd.ledger.rig import SeededBytes, TurnedClock, intent
 
 KEYS = Keys(bytes(range(32)), Key(bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")), 2)
-OUTCOMES = [state for state in State if state not in (State.VOIDED, State.COMPLETED)]
+OUTCOMES = [State.APPROVED] * 8 + [
+    state for state in State if state not in (State.VOIDED, State.COMPLETED)
+]
+APPLIED = [Action.AMEND, Action.PAID_OTHERWISE, Action.CANCEL, Action.SET_BACK]
+PART = st.one_of(st.just(12_345), st.integers(1, 12_345))
 DONE = st.one_of(
-    st.tuples(st.just("attempt"), st.sampled_from(OUTCOMES), st.integers(1, 12_345)),
+    st.tuples(st.just("attempt"), st.sampled_from(OUTCOMES), PART),
     st.tuples(st.just("resolve"), st.sampled_from([State.DECLINED, State.REVERSED]), st.just(0)),
     st.tuples(st.just("void"), st.none(), st.just(0)),
-    st.tuples(st.just("apply"), st.sampled_from(sorted(set(Action) - {Action.PAY, Action.HOLD, Action.EXPIRE})),
-              st.integers(1, 20_000)),
-    st.tuples(st.just("decide"), st.booleans(), st.just(0)),
+    st.tuples(st.just("apply"), st.sampled_from(APPLIED), st.integers(1, 20_000)),
+    st.tuples(st.just("decide"), st.sampled_from([True, True, False]), st.just(0)),
     st.tuples(st.just("hold"), st.booleans(), st.just(0)),
-    st.tuples(st.just("age"), st.none(), st.integers(0, 40)),
-)  # fmt: skip
+    st.tuples(st.just("age"), st.none(), st.sampled_from([0, 30, 60])),
+)
 
 
 class History:
