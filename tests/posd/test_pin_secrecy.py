@@ -234,6 +234,26 @@ class Counterpart:
         await self.type(PASSWORD)
         await self.shows("密码错")
 
+    async def choose_password(self) -> None:
+        self.keypad.press(keypad.Key.CANCEL)
+        await self.shows("请刷卡或输入金额")
+        self.keypad.press(keypad.Key.CONFIRM)
+        await self.shows("菜单")
+        self.keypad.press(keypad.Key.D9)
+        await self.shows("管理")
+        self.keypad.press(keypad.Key.D4)
+        await self.shows("操作员 01")
+        self.keypad.press(keypad.Key.CONFIRM)
+        await self.shows("原密码")
+        for _ in range(4):
+            self.keypad.press(keypad.Key.D0)
+        self.keypad.press(keypad.Key.CONFIRM)
+        await self.shows("新密码 01")
+        await self.type(PASSWORD)
+        await self.shows("请再输一次")
+        await self.type(PASSWORD)
+        await self.shows("密码已修改")
+
 
 @pytest.fixture(autouse=True)
 def signals_of_the_tests() -> Iterator[None]:
@@ -263,6 +283,8 @@ def test_no_object_holds_a_digit_after_a_pin_and_a_password(
         await around.shows("交易失败")  # the acquirer knows another PIN of this card
         assert holders() == []
         await around.void_with_password()
+        assert holders() == []
+        await around.choose_password()
         assert holders() == []
         keypad_line = terminal._devices._keypad
         assert keypad_line is not None
@@ -329,6 +351,16 @@ def test_neither_disk_nor_log_holds_a_digit(
         expect(stage, "主管密码")
         enter(stage, PASSWORD)
         expect(stage, "密码错")
+        for key in (Key.CANCEL, Key.CONFIRM, Key.D9, Key.D4, Key.CONFIRM):
+            stage.press(key)
+        expect(stage, "原密码")
+        for key in (*[Key.D0] * 4, Key.CONFIRM):
+            stage.press(key)
+        expect(stage, "新密码 01")
+        enter(stage, PASSWORD)
+        expect(stage, "请再输一次")
+        enter(stage, PASSWORD)
+        expect(stage, "密码已修改")
         assert any("52" in map(str, message.elements) for message in stage.witness.received)
         assert not any(found_in(frame.hex()) for frame in stage.witness.frames)
         assert files_that_hold(tmp_path) == []
