@@ -20,7 +20,7 @@ from posd.terminal.flows import drill
 from posd.terminal.flows.lock import LOCKED, is_locked
 from posd.terminal.flows.partial_approval import OFFERED, is_undecided, offer_again
 from posd.terminal.flows.restored import is_restored
-from posd.terminal.flows.settlement import start_by_time
+from posd.terminal.flows.settlement import keep_end, start_by_time
 from posd.terminal.flows.sign_in import SIGN_IN
 from posd.terminal.flows.training import (
     is_new_here,
@@ -213,6 +213,8 @@ FLOW = Flow(
         Row("ready", "timeout", settlement_waits, "settlement.unfinished"),
         Row("ready", "timeout", None, STAY),
         Row("ready", "settlement_due", None, "settlement.waiting", start_by_time),
+        Row("ready", "settled", None, "settlement.ended", keep_end),
+        Row("ready", "unsettled", None, "settlement.unfinished", keep_end),
         Row("ready", "printer_ready", some_slip_is_kept, "kept.offer"),
         Row("ready", "slip_due", can_print, SLIPS, take_due_slip),
         # what ends while nobody is at the terminal is shown, and its slip is offered

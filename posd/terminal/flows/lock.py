@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from posd.core.events import PasswordChecked
 from posd.terminal.choices import is_digit
 from posd.terminal.fields import password, role_of, supervisor_password
+from posd.terminal.flows.settlement import start_by_time
 from posd.terminal.machine import IDLE, STAY, Part, Row, Step, assemble, no_time_out
 from posd.terminal.screens import Screen
 
@@ -102,6 +103,8 @@ FLOW = assemble(
             Row("locked", "cancel", None, STAY, say_locked),
             Row("locked", "clear", None, STAY, say_locked),
             Row("locked", "timeout", None, STAY),
+            # at night a terminal is locked: it settles behind its lock, and the slip is kept
+            Row("locked", "settlement_due", None, STAY, start_by_time),
         ),
     ),
     _AS_OPERATOR,

@@ -369,6 +369,26 @@ def test_a_commit_that_was_cut_is_told_at_power_up_by_the_ledger(counter: Counte
     settled(counter)
 
 
+@pytest.mark.parametrize("call", ["begin", "answered", "upload_done", "close"])
+def test_a_fault_of_ours_leaves_it_where_the_ledger_says(
+    counter: Counter, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_day(counter)
+    unbalance(counter)
+
+    def escapes(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(counter.ledger.batches, call, escapes)
+        settle(counter)
+    counter.money.after_fault()
+    assert not counter.money.busy
+    assert (counter.money.settlement_unfinished is None) is (call == "begin")
+    settled(counter)
+    assert asked_there(counter, "SELECT count(*) FROM uploads") == [(9,)]
+
+
 # --- what is erased -------------------------------------------------------------------------------
 
 

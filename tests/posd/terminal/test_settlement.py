@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from posd.core.events import SettlementProgress, SettlementStep
+from posd.money.totals import totals_of
+from posd.terminal.flows.settlement import ended_screen, unfinished_screen, waiting_screen
+from posd.terminal.screens import lay_out
 from posd.testing.world import World
+from posd.texts import LANGUAGES
 from tests.posd.terminal.rig import Clerk
 
 
@@ -203,3 +208,68 @@ def test_please_settle_is_said_once_after_each_transaction(tmp_path: Path) -> No
         assert "请结算" in clerk.screen  # as a word of the last row
         clerk.sell("500")
         assert "已存 2 笔 请结算" in clerk.screen
+
+
+def test_a_locked_terminal_settles_behind_its_lock(tmp_path: Path) -> None:
+    at = (World().now() + timedelta(hours=1)).strftime("%H:%M")
+    with Clerk(tmp_path, settlement__at=at) as clerk:
+        clerk.sign_in()
+        clerk.sell()
+        clerk.press("▼ 9 5")
+        assert clerk.state == "lock.locked"
+        clerk.wait(4_000)
+        assert clerk.state == "lock.locked"
+        assert clerk.ledger.counters.batch_number == "000002"
+        clerk.press("确认")
+        clerk.press("0000 确认")
+        assert clerk.state == "idle.ready"
+        clerk.wait(10)
+        assert "待打1" in clerk.screen
+
+
+def test_what_ends_while_nobody_waits_for_it_is_told_on_idle(clerk: Clerk) -> None:
+    clerk.sell()
+    clerk.dialogue.money.settle("01")
+    clerk.wait_for_state("settlement.ended")
+
+
+def test_a_restored_ledger_settles_nothing_before_a_supervisor_has_confirmed_it(
+    clerk: Clerk,
+) -> None:
+    clerk.sell()
+    clerk.host_does("96", "settlement")
+    clerk.press("▼ 7 确认")
+    clerk.wait_for_state("settlement.unfinished")
+    with clerk.ledger.commit("as a copy of the past"):
+        clerk.ledger.settings.put("restored", True)
+    clerk.press("确认")
+    assert clerk.state == "blocked.shown"
+    clerk.press("确认")
+    assert clerk.state == "restored.told"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("digits", ["11", "12", "23", "33"])
+def test_every_result_is_drawn_whole(tmp_path: Path, language: str, digits: str) -> None:
+    with Clerk(tmp_path, terminal__language=language) as clerk:
+        settlement = _a_settlement(clerk, digits)
+        clerk.dialogue.form.settlement = settlement
+        assert lay_out(ended_screen(clerk.dialogue), "", 0, 16, 4).cut == ()
+        reasons = ("not_connected", "no_answer", "no_result", "sign_in_failed", "")
+        for reason in reasons:
+            clerk.dialogue.form.refusal = reason
+            assert lay_out(unfinished_screen(clerk.dialogue), "", 0, 16, 4).cut == ()
+        for step in SettlementStep:
+            clerk.dialogue.form.settling = SettlementProgress(step, 65, 65, 60.0)
+            assert lay_out(waiting_screen(clerk.dialogue), "", 0, 16, 4).cut == ()
+
+
+def _a_settlement(clerk: Clerk, digits: str) -> int:
+    """Begun and answered with these results."""
+    class_totals = f"{0:012d}{0:03d}" * 2
+    with clerk.ledger.commit("answered"):
+        batches = clerk.ledger.batches
+        settlement = batches.begin("000001", "01", {}, totals_of([]).plain(), clerk.ledger.now())
+        answer = "".join(class_totals + digit for digit in digits)
+        batches.answered(settlement, "00", answer, [], clerk.ledger.now())
+    return settlement
