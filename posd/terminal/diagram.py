@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from posd.terminal.flows import FLOWS
 from posd.terminal.fields import TextField
+from posd.terminal.flows import FLOWS
 from posd.terminal.machine import STAY, Flow, Guard, Row, back_rows
 
 README: Final = Path(__file__).with_name("README.md")
