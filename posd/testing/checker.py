@@ -23,7 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from posd.testing.checks import ledger_rules, net_money, settlement_rules, wire_rules
+from posd.testing.checks import (
+    ledger_rules,
+    net_money,
+    outbox_rules,
+    settlement_rules,
+    wire_rules,
+)
 from posd.testing.checks.evidence import (
     Evidence,
     Expectations,
@@ -113,7 +119,7 @@ def check(
         expected=expected,
     )
     money = net_money.compare(evidence)
-    rules = (*ledger_rules.RULES, *wire_rules.RULES, *settlement_rules.RULES)
+    rules = (*ledger_rules.RULES, *wire_rules.RULES, *settlement_rules.RULES, *outbox_rules.RULES)
     found = [violation for rule in rules for violation in rule(evidence)]
     counts: dict[str, int] = {}
     for one in evidence.transactions:

@@ -223,6 +223,8 @@ class Evidence:
     audit: Sequence[tuple[str, Mapping[str, Any]]]  # what, details
     batches: Mapping[int, bool]  # id -> is it closed?
     settlements: Sequence[Settlement]
+    outbox: Sequence[tuple[str, Mapping[str, Any]]]  # name, body
+    outbox_was_pruned: bool
     host: Sequence[HostTransaction]
     host_settlements: Sequence[HostSettlement]
     traffic: Traffic | None
@@ -336,6 +338,7 @@ def read_terminal(connection: sqlite3.Connection) -> dict[str, Any]:
     )
     transactions = [_transaction(row, steps, copies) for row in rows]
     audit = connection.execute("SELECT what, details FROM audit ORDER BY id")
+    outbox = connection.execute("SELECT number, name, body FROM outbox ORDER BY number").fetchall()
     return {
         "transactions": transactions,
         "orders": [
@@ -347,6 +350,8 @@ def read_terminal(connection: sqlite3.Connection) -> dict[str, Any]:
             )
         ],
         "audit": [(what, cbor2.loads(details)) for what, details in audit],
+        "outbox": [(name, cbor2.loads(body)) for _, name, body in outbox],
+        "outbox_was_pruned": not outbox or outbox[0][0] != 1,
         "batches": {
             batch: closed is not None
             for batch, closed in connection.execute("SELECT id, closed_at FROM batches")

@@ -185,3 +185,8 @@ UPLOAD_DAMAGES: dict[str, Callable[[Evening], None]] = {
 def test_damage_to_an_upload_is_found(uploaded: Evening, name: str) -> None:
     UPLOAD_DAMAGES[name](uploaded)
     assert "settlement" in uploaded.rules()
+
+
+def test_a_settled_batch_that_was_not_told_is_found(evening: Evening) -> None:
+    evening.damage("DELETE FROM outbox WHERE name = 'batch.settled'")
+    assert evening.rules() == {"outbox"}
