@@ -90,6 +90,14 @@ class Applications:
                WHERE verdict = '' ORDER BY id""")
         return [_application(row) for row in rows]
 
+    def waiting_count(self) -> int:
+        """How many nobody has decided."""
+        row = self._database.one(
+            """SELECT count(*) AS n FROM order_applications INDEXED BY order_applications_waiting
+               WHERE verdict = ''"""
+        )
+        return 0 if row is None else int(row["n"])
+
     def of_order(self, order: int) -> list[Application]:
         """Every one about this order, oldest first."""
         rows = self._database.all(

@@ -158,6 +158,9 @@ def status_words(dialogue: Dialogue) -> list[str]:
     waiting = waits_for_a_person(dialogue.ledger)
     if waiting:
         words.append(dialogue.text("status.in_doubt", count=waiting))
+    applied = dialogue.ledger.applications.waiting_count()
+    if applied:
+        words.append(dialogue.text("status.to_approve", count=applied))
     count = dialogue.ledger.transactions.unsettled_count()
     if batch_is_nearly_full(dialogue) and refusal is None:
         words.insert(1, dialogue.text("status.settle_now"))

@@ -151,6 +151,7 @@ def test_a_cancellation_waits_for_the_supervisor_and_is_approved_later(clerk: Cl
     assert f"订单{order.number} 待主管审批" in clerk.press("2 2")
     assert state(clerk, order) is OrderState.UNPAID
     clerk.press("取消")
+    assert "待批1" in clerk.screen
     shown = clerk.press("确认 5 6")
     assert "待审批 1笔" in shown
     assert f"{order.number} 取消" in shown
