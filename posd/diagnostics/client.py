@@ -25,7 +25,7 @@ _READ_SIZE: Final = 4096
 _HALF_AN_ITEM_SECONDS: Final = 10.0
 _UNREAD_SECONDS: Final = 10.0
 _IDLE_SECONDS: Final = 300.0
-_LAST_WORDS_SECONDS: Final = 2.0
+_LAST_WORDS_SECONDS: Final = 10.0  # then it is closed without them
 
 News = Callable[[], m.Answer | None]
 """Makes an item when its turn has come; None: there is nothing to say after all."""

@@ -76,8 +76,8 @@ class DiagnosticServer:
 
     @property
     def clients(self) -> int:
-        """How many are connected now."""
-        return len(self._clients)
+        """How many are connected now, without those that are on their way out."""
+        return sum(not client.dropped_for for client in self._clients)
 
     def start(self) -> None:
         self._loop.add_reader(self._listening, self._accept)
@@ -127,7 +127,7 @@ class DiagnosticServer:
             client.drop(
                 "refused", f"user {peer.user} may not ask this terminal; {self._access.advice}"
             )
-        elif len(self._clients) > self._clients_at_most:
+        elif self.clients > self._clients_at_most:
             client.drop(
                 "too_many", f"{self._clients_at_most} others are connected; end one of them"
             )
