@@ -176,9 +176,10 @@ class RefundSettings(Section, frozen=True, kw_only=True):
 
 
 class PreAuthorisationSettings(Section, frozen=True, kw_only=True):
-    """Completions: how much of a known pre-authorisation they may be about, and whether with a PIN."""
+    """Completions: how much of a known pre-authorisation they may be about; with card, with PIN."""
 
     completion_percent: Annotated[int, Meta(ge=1, le=200)] = 115
+    completion_card: bool = True  # false: number and expiry of a known one come from the ledger
     completion_pin: bool = False
 
 

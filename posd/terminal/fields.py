@@ -290,7 +290,12 @@ def supervisor_password(
 # --- card and PIN ---------------------------------------------------------------------------------
 
 
-def card_step(title: Title, *rows: Row) -> Part:
+def card_step(
+    title: Title,
+    *rows: Row,
+    step: str = "card",
+    opens: Callable[[Dialogue], None] | None = None,
+) -> Part:
     """请刷卡. `rows` say what becomes of a card, the last of them without a guard."""
 
     def card_screen(dialogue: Dialogue) -> Screen:
@@ -301,12 +306,12 @@ def card_step(title: Title, *rows: Row) -> Part:
         return Screen(title(dialogue), body, dialogue.text("hint.cancel"))
 
     return Part(
-        (Step("card", card_screen, help="card"),),
+        (Step(step, card_screen, opens=opens, help="card"),),
         (
             *rows,
-            Row("card", "card_unreadable", None, STAY, say_unreadable),
-            Row("card", "digit", None, STAY, say_swipe_card),
-            Row("card", "confirm", None, STAY, say_swipe_card),
+            Row(step, "card_unreadable", None, STAY, say_unreadable),
+            Row(step, "digit", None, STAY, say_swipe_card),
+            Row(step, "confirm", None, STAY, say_swipe_card),
         ),
     )
 

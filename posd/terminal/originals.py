@@ -274,8 +274,15 @@ def _is_card_of(dialogue: Dialogue, original: TransactionRecord, track2: Track) 
 
 def needs_card(dialogue: Dialogue, _event: object) -> bool:
     """By setting; and always when its number is not in this ledger (any more)."""
+    return dialogue.configuration.void.ask_card or lacks_card(dialogue, None)
+
+
+def lacks_card(dialogue: Dialogue, _event: object) -> bool:
+    """Is there neither a card nor its number in the ledger?"""
     original = dialogue.form.original
-    if original is None or dialogue.configuration.void.ask_card:
+    if dialogue.form.card is not None:
+        return False
+    if original is None:
         return True
     try:
         dialogue.ledger.transactions.card(original.id)

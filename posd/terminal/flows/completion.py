@@ -5,7 +5,7 @@ A request in doubt is reversed; a notice is repeated, and can be rebuilt without
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from posd.money.kinds import KINDS
 from posd.terminal.amounts import TERMINAL_LIMIT, Ceiling, amount_step
@@ -18,18 +18,24 @@ from posd.terminal.fields import (
     take_card,
     title_with_amount,
 )
-from posd.terminal.machine import Flow, Row, assemble
+from posd.terminal.machine import STAY, Flow, Part, Row, assemble
 from posd.terminal.originals import (
     Wanted,
     approved_amount,
     choose_original,
+    is_other_card,
+    lacks_card,
     nothing_more,
+    say_other_card,
     send_about,
     shown_step,
 )
 
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
+
+
+MENU: Final = "menu.pre_authorisations"
 
 
 def whole(dialogue: Dialogue) -> int:
@@ -49,6 +55,16 @@ def completion_pin(dialogue: Dialogue) -> bool:
     return settings.pre_authorisation.completion_pin and settings.terminal.software_pin
 
 
+def is_without_card(dialogue: Dialogue, _event: object) -> bool:
+    """Is a hold of this ledger completed with number and expiry from it?"""
+    return not dialogue.configuration.pre_authorisation.completion_card
+
+
+def pass_over_card(dialogue: Dialogue) -> None:
+    if is_without_card(dialogue, None):
+        dialogue.next()
+
+
 def completion(kind: str) -> Flow:
     """The flow of one kind: completion, completion_notice."""
     title, send = title_with_amount("title.completion"), send_about(kind)
@@ -61,8 +77,14 @@ def completion(kind: str) -> Flow:
     )
     return assemble(
         kind,
-        card_step(card_title, Row("card", "card", None, "voucher", take_card)),
+        card_step(
+            card_title,
+            Row("card", "next", None, "voucher"),
+            Row("card", "card", None, "voucher", take_card),
+            opens=pass_over_card,
+        ),
         choose_original(wanted, "amount"),
+        Part((), (Row("voucher", "clear", is_without_card, MENU),)),
         amount_step(
             "title.completion_amount",
             ((None, "shown"),),
@@ -72,12 +94,19 @@ def completion(kind: str) -> Flow:
         shown_step(
             title,
             "hint.confirm_completion",
+            Row("shown", "confirm", lacks_card, "late_card"),
             Row("shown", "confirm", pin_wanted(completion_pin), "pin"),
             Row("shown", "confirm", None, "waiting", send),
         ),
+        card_step(
+            title,
+            Row("late_card", "card", is_other_card, STAY, say_other_card),
+            Row("late_card", "card", None, "shown", take_card),
+            step="late_card",
+        ),
         pin_step(title, send, "waiting"),
         exchange(title, kind, "card", doubt=KINDS[kind].row.doubt),
-        before="menu.pre_authorisations",
+        before=MENU,
     )
 
 

@@ -157,6 +157,30 @@ def test_a_completion_may_ask_for_the_pin(tmp_path: Path) -> None:
         assert last(clerk, "completion").entry_mode == "021"
 
 
+def test_a_shop_may_complete_without_the_card_what_is_in_its_ledger(tmp_path: Path) -> None:
+    with Clerk(tmp_path, pre_authorisation__completion_card=False) as clerk:
+        clerk.sign_in()
+        held = hold(clerk)
+        assert "请输原凭证号" in clerk.press("确认 3 2")
+        assert "完成通知" in clerk.press("清除") + clerk.press("▼ ▼ ▼ ▼")
+        clerk.press(f"2 {held.stan} 确认 确认 确认")
+        clerk.take_slips()
+        record = last(clerk, "completion")
+        assert (record.state, record.entry_mode) == (State.APPROVED, "012")
+        assert "/M" in clerk.paper[-2]
+
+
+def test_without_the_ledgers_number_the_card_is_asked_for_after_all(tmp_path: Path) -> None:
+    with Clerk(tmp_path, pre_authorisation__completion_card=False) as clerk:
+        clerk.sign_in()
+        clerk.press("确认 3 2 确认 123456 确认 0514 确认 100 确认")
+        assert "请刷卡" in clerk.press("确认")
+        assert "完成 1.00" in clerk.swipe("nopin")
+        clerk.press("确认")
+        clerk.wait_for("交易失败 25")
+        assert last(clerk, "completion").entry_mode == "022"
+
+
 def test_a_completion_in_doubt_is_reversed_and_the_hold_stands(
     clerk: Clerk, held: TransactionRecord
 ) -> None:

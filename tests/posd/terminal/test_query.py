@@ -15,10 +15,7 @@ def sale(clerk: Clerk) -> TransactionRecord:
 
 def whole(clerk: Clerk) -> str:
     """The body, scrolled through to its end."""
-    seen = [clerk.screen]
-    for _ in range(20):
-        seen.append(clerk.press("▼"))
-    return " ".join(seen)
+    return " ".join([clerk.screen, *(clerk.press("▼") for _ in range(20))])
 
 
 def test_a_voucher_leads_to_the_story(clerk: Clerk, sale: TransactionRecord) -> None:
