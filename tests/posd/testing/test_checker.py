@@ -424,7 +424,6 @@ def test_every_damage_is_found_and_its_rule_named(trade: Trade, name: str) -> No
     damage(trade)
     assert rule in trade.rules(), str(trade.report())
 
-        "DELETE FROM outbox",
 
 def test_what_a_person_must_decide_is_listed_and_in_no_sum(trade: Trade) -> None:
     refund = trade.refund.id
@@ -433,6 +432,7 @@ def test_what_a_person_must_decide_is_listed_and_in_no_sum(trade: Trade) -> None
         f"""UPDATE steps SET what = 'unresolved'
             WHERE what = 'approved' AND transaction_id = {refund}""",
         f"DELETE FROM print_jobs WHERE copy <> 'pending' AND transaction_id = {refund}",
+        "DELETE FROM outbox",
     )
     report = trade.report()
     assert report.violations == ()
