@@ -74,6 +74,10 @@ class Causes:
     def _refusal(self) -> Iterator[Reason]:
         money = self.core.money
         match money.refusal():
+            case Refusal.MOVED:
+                yield Reason(code=ErrorCode.MOVED)
+            case Refusal.CLOSED:
+                yield Reason(code=ErrorCode.CLOSED)
             case Refusal.RESTORED:
                 yield Reason(code=ErrorCode.RESTORED)
             case Refusal.REVERSAL_PENDING:

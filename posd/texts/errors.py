@@ -38,6 +38,8 @@ class ErrorCode(StrEnum):
     TRIES_SPENT = "E306"
     UNRESOLVED = "E307"
     SETTLEMENT_UNFINISHED = "E308"
+    MOVED = "E309"  # another terminal goes on with this ledger
+    CLOSED = "E310"
 
     CLOCK = "E401"
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 NO_PRINTER: Final = "no_printer"
 _CODES: Final[dict[str, ErrorCode]] = {
     Refusal.REVERSAL_PENDING: ErrorCode.REVERSAL_PENDING,
+    Refusal.MOVED: ErrorCode.MOVED,
+    Refusal.CLOSED: ErrorCode.CLOSED,
     Refusal.RESTORED: ErrorCode.RESTORED,
     Refusal.DISK_FULL: ErrorCode.DISK_FULL,
     Refusal.BATCH_FULL: ErrorCode.BATCH_FULL,
