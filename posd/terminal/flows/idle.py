@@ -81,9 +81,8 @@ def settlement_waits(dialogue: Dialogue, _event: object) -> bool:
     return not dialogue.settlement_told and dialogue.money.settlement_unfinished is not None
 
 
-def batch_is_nearly_full(dialogue: Dialogue) -> bool:
-    """Is it time to settle, by the number of transactions?"""
-    count = dialogue.ledger.transactions.unsettled_count()
+def is_nearly_full(dialogue: Dialogue, count: int) -> bool:
+    """Is it time to settle, with so many transactions?"""
     return count >= dialogue.configuration.money.batch_warning
 
 
@@ -100,7 +99,7 @@ def look_around(dialogue: Dialogue) -> None:
     ):
         dialogue.next()
     count = dialogue.ledger.transactions.unsettled_count()
-    if count != dialogue.reminded_at and batch_is_nearly_full(dialogue):
+    if count != dialogue.reminded_at and is_nearly_full(dialogue, count):
         dialogue.say("say.settle_now", count=count)
     dialogue.reminded_at = count
 
@@ -162,7 +161,7 @@ def status_words(dialogue: Dialogue) -> list[str]:
     if applied:
         words.append(dialogue.text("status.to_approve", count=applied))
     count = dialogue.ledger.transactions.unsettled_count()
-    if batch_is_nearly_full(dialogue) and refusal is None:
+    if is_nearly_full(dialogue, count) and refusal is None:
         words.insert(1, dialogue.text("status.settle_now"))
     if count:
         words.append(dialogue.text("status.unsettled", count=count))

@@ -106,6 +106,12 @@ def keep_end(dialogue: Dialogue, event: SettlementEnded) -> None:
     form.transaction = None
 
 
+def look_for_unfinished(dialogue: Dialogue) -> None:
+    """What was begun is ended first."""
+    if is_unfinished(dialogue, None):
+        dialogue.next()
+
+
 def note_told(dialogue: Dialogue) -> None:
     dialogue.settlement_told = True
 
@@ -276,7 +282,7 @@ def _administrator(_dialogue: Dialogue) -> str:
 
 SETTLING: Final = Part(
     (
-        Step("totals", totals_screen, help="settlement_totals"),
+        Step("totals", totals_screen, opens=look_for_unfinished, help="settlement_totals"),
         Step("waiting", waiting_screen, no_time_out, False, ticks=True, help="settlement_waiting"),
         Step("ended", ended_screen, result_seconds, False, help="settlement_ended"),
         Step(
@@ -289,6 +295,7 @@ SETTLING: Final = Part(
         Step("refused", refused_screen, result_seconds, False, help="settlement_refused"),
     ),
     (
+        Row("totals", "next", None, "unfinished"),
         Row("totals", "confirm", None, "waiting", start),
         Row("waiting", "settling", None, STAY, note_step),
         Row("waiting", "progress", None, STAY, note_other_progress),

@@ -106,8 +106,10 @@ def test_it_is_told_at_every_power_up_and_by_the_menu(clerk: Clerk) -> None:
         assert clerk.state == "settlement.unfinished"
         assert "从中断处继续" in clerk.screen
     clerk.press("取消")
-    clerk.press("▼ 7 确认")
-    clerk.wait_for_state("settlement.unfinished")
+    clerk.press("▼ 7")
+    assert clerk.state == "settlement.unfinished"
+    clerk.press("确认")
+    clerk.wait_for("96")
     clerk.press("确认")
     clerk.wait_for_state("settlement.ended")
 
