@@ -70,6 +70,9 @@ def asking(
     def finds_nothing(dialogue: Dialogue, _event: object) -> bool:
         return not dialogue.ledger.search.journal(wanted(dialogue))
 
+    def finds_one(dialogue: Dialogue, _event: object) -> bool:
+        return len(dialogue.ledger.search.journal(wanted(dialogue), limit=2)) == 1
+
     def look(dialogue: Dialogue, _event: object) -> None:
         dialogue.form.wanted, dialogue.form.transaction = wanted(dialogue), None
 
@@ -78,6 +81,7 @@ def asking(
         (
             *rows,
             Row(step, "confirm", finds_nothing, STAY, say_found_none),
+            Row(step, "confirm", finds_one, "story", look),
             Row(step, "confirm", None, "list", look),
             Row(step, "clear", None, MENU),
         ),

@@ -6,6 +6,7 @@ import pytest
 
 from devices import columns as grid
 from posd.ledger.records import State, StepRecord, TransactionRecord
+from posd.money.kinds import KINDS
 from posd.terminal.screens import wrap
 from posd.terminal.story import STEPS, story
 from posd.texts import LANGUAGES, catalogue
@@ -63,6 +64,34 @@ def test_a_decline_is_told_with_its_code_and_meaning() -> None:
     told = story(record(State.DECLINED, response_code="51"), [step("declined", code="51")], ZH)
     assert "应答 51" in told
     assert any("余额" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("sale", "已收款 123.45"),
+        ("completion_notice", "已收款 123.45"),
+        ("refund", "已退给顾客 123.45"),
+        ("completion_void", "已退给顾客 123.45"),
+        ("pre_authorisation", "冻结 123.45"),
+        ("pre_authorisation_void", "解冻 123.45"),
+        ("balance_inquiry", "只查余额 没有动账"),
+    ],
+)
+def test_an_approval_says_where_the_money_is(kind: str, words: str) -> None:
+    assert words in story(record(State.APPROVED, kind=kind, response_code="00"), [], ZH)
+
+
+def test_of_a_part_only_the_part_was_paid() -> None:
+    part = record(State.APPROVED, approved_amount=5000, response_code="10")
+    assert "已收款 50.00" in story(part, [], ZH)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("state", State)
+def test_every_kind_has_a_story_in_every_state(language: str, kind: str, state: State) -> None:
+    assert story(record(state, kind=kind), [], catalogue(language))
 
 
 def test_the_date_is_said_where_a_day_begins() -> None:
