@@ -275,3 +275,16 @@ def _a_settlement(clerk: Clerk, digits: str) -> int:
         answer = "".join(class_totals + digit for digit in digits)
         batches.answered(settlement, "00", answer, [], clerk.ledger.now())
     return settlement
+
+
+def test_a_settled_batch_goes_after_its_months_while_nobody_waits(clerk: Clerk) -> None:
+    sale = clerk.sell()
+    settle(clerk)
+    clerk.stage.world.step_clock(timedelta(days=700))
+    clerk.core.look_after_ledger()
+    assert clerk.ledger.transactions.get(sale.id).stan == sale.stan
+    clerk.stage.world.step_clock(timedelta(days=60))
+    clerk.core.look_after_ledger()
+    with pytest.raises(KeyError):
+        clerk.ledger.transactions.get(sale.id)
+    assert "没有结算单" in clerk.press("▼ 6 5")
