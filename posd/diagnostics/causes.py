@@ -89,6 +89,8 @@ class Causes:
             case Refusal.BATCH_FULL:
                 count = self.core.ledger.transactions.unsettled_count()
                 yield Reason(code=ErrorCode.BATCH_FULL, detail=f"{count} transactions")
+            case Refusal.SETTLEMENT_UNFINISHED:
+                yield self._settlement()
             case None:
                 if self.core.dialogue.refusal is not None:  # the dialogue has reasons of its own
                     yield from self._printer()
@@ -117,6 +119,17 @@ class Causes:
             yield Reason(code=ErrorCode.NO_ANSWER, detail=self.core.money.last_exchange.reason)
         elif self.core.money.last_exchange.result == "unusable":
             yield Reason(code=ErrorCode.UNUSABLE_ANSWER)
+
+    def _settlement(self) -> Reason:
+        unfinished = self.core.money.settlement_unfinished
+        assert unfinished is not None
+        code = unfinished.response_code
+        detail = f"batch {unfinished.batch_number}, {unfinished.state}"
+        if code not in ("", "00"):
+            detail += f"; {_code_in_words(code)}"
+        return Reason(
+            code=ErrorCode.SETTLEMENT_UNFINISHED, detail=detail, because=tuple(self._link())
+        )
 
     def _not_signed_in(self) -> Reason:
         failed = self._failed_sign_in()

@@ -233,3 +233,20 @@ def test_a_terminal_that_has_not_signed_in_says_which_key_helps(tmp_path: Path) 
         terminal.do("start", "expect screen 未签到")
         assert [chain(each) for each in why(terminal)["reasons"]] == [["E305"]]
         assert "确认" in terminal.posctl("why", LANG="zh_CN.UTF-8").out
+
+
+def test_an_unfinished_settlement_is_named_with_the_acquirers_last_word(tmp_path: Path) -> None:
+    with shop(tmp_path) as terminal:
+        terminal.open()
+        terminal.do(
+            "host does 96 to next settlement",
+            "press 确认 7",
+            "expect screen 借记 0 笔",
+            "press 确认",
+            "expect screen 结算未完成",
+        )
+        found = why(terminal)
+        assert not found["sells"]
+        (reason,) = found["reasons"]
+        assert chain(reason) == ["E308"]
+        assert "batch 000001, begun; the acquirer answers 96" in reason["detail"]
