@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from devices.device import Device
 from devices.line import Line, LineSettings, LineState
 from devices.magnetic_stripe import BadSwipe, Framing, MagneticStripeParser, Swipe
-from devices.recorder import MASKED, FlightRecorder
+from devices.recorder import MASKED
 from devices.track import Track
 
 __all__ = ["BadSwipe", "CardReader", "Framing", "MagneticStripeParser", "Swipe", "Track"]
@@ -27,7 +28,7 @@ def mask_card_data(data: bytes) -> bytes:
     return b"".join(bytes((byte,)) if byte in _STRUCTURE else MASKED for byte in data)
 
 
-class CardReader:
+class CardReader(Device):
     """A reader on a line; `on_swipe` gets every swipe, good or bad."""
 
     def __init__(
@@ -49,29 +50,8 @@ class CardReader:
         self._silence_timer: asyncio.TimerHandle | None = None
         self.line = Line(settings, self._on_bytes, self._state_changed, mask_in=mask_card_data)
 
-    @property
-    def state(self) -> LineState:
-        """Whether the reader's line is there."""
-        return self.line.state
-
-    @property
-    def recorder(self) -> FlightRecorder:
-        """The flight recorder of the line."""
-        return self.line.recorder
-
-    def start(self) -> None:
-        """Begins to look for the reader; within a running loop."""
-        self.line.start()
-
-    def close(self) -> None:
-        """Lets the line go."""
+    def _let_go(self) -> None:
         self._stop_timer()
-        self.line.close()
-
-    async def stop(self) -> None:
-        """Lets the line go."""
-        self._stop_timer()
-        await self.line.stop()
 
     def _new_parser(self) -> MagneticStripeParser:
         return MagneticStripeParser(self._framing, with_lrc=self._with_lrc, luhn=self._luhn)

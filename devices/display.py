@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from devices.device import Device
 from devices.line import Line, LineSettings, LineState
 from devices.picture import Encoding, Painter, Picture
-from devices.recorder import FlightRecorder
 
 __all__ = ["Display", "Encoding", "Picture"]
 
 
-class Display:
+class Display(Device):
     """A display on a line; always comes to show the last picture given to `show`.
 
     A slow display is sent the newest picture when it has taken the one before; those between are
@@ -44,29 +44,8 @@ class Display:
         self._shown_on = 0
         self.line = Line(settings, _ignore, self._state_changed, on_drained=self._paint)
 
-    @property
-    def state(self) -> LineState:
-        """Whether the display's line is there."""
-        return self.line.state
-
-    @property
-    def recorder(self) -> FlightRecorder:
-        """The flight recorder of the line."""
-        return self.line.recorder
-
-    def start(self) -> None:
-        """Begins to look for the display; within a running loop."""
-        self.line.start()
-
-    def close(self) -> None:
-        """Lets the line go."""
+    def _let_go(self) -> None:
         self._stop_refreshing()
-        self.line.close()
-
-    async def stop(self) -> None:
-        """Lets the line go when the last picture is out."""
-        self._stop_refreshing()
-        await self.line.stop()
 
     def show(self, picture: Picture) -> None:
         """Shows the picture as soon as the display takes it; never waits, never raises for it.

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from devices.device import Device
 from devices.input_keys import InputKeyParser
 from devices.keys import DEFAULT_KEY_BYTES, Key, KeypadParser
 from devices.line import Line, LineSettings, LineState
-from devices.recorder import FlightRecorder, mask_all
+from devices.recorder import mask_all
 
 __all__ = ["DEFAULT_KEY_BYTES", "Key", "Keypad", "KeypadParser"]
 
@@ -20,10 +21,11 @@ __all__ = ["DEFAULT_KEY_BYTES", "Key", "Keypad", "KeypadParser"]
 _MASK_MARGIN_SECONDS: Final = 5.0
 
 
-class Keypad:
+class Keypad(Device):
     """A keypad on a line; `on_key` gets each key as it is pressed.
 
     With a port `evdev:PATH` it is an input device, and `key_bytes` is not used.
+    A keypad that is silent cannot be told from one that nobody touches.
     While `masked` is True (a PIN or password prompt is open) the flight recorder keeps no key.
     """
 
@@ -44,17 +46,6 @@ class Keypad:
         self._unmasked_at = float("-inf")
 
     @property
-    def state(self) -> LineState:
-        """Whether the keypad's line is there. (A keypad that is silent cannot be told from one
-        that nobody touches.)"""
-        return self.line.state
-
-    @property
-    def recorder(self) -> FlightRecorder:
-        """The flight recorder of the line."""
-        return self.line.recorder
-
-    @property
     def masked(self) -> bool:
         """Whether a prompt for a secret is open."""
         return self._masked
@@ -66,18 +57,6 @@ class Keypad:
         elif self._masked and not masked:
             self._unmasked_at = self.line.now()
         self._masked = masked
-
-    def start(self) -> None:
-        """Begins to look for the keypad; within a running loop."""
-        self.line.start()
-
-    def close(self) -> None:
-        """Lets the line go."""
-        self.line.close()
-
-    async def stop(self) -> None:
-        """Lets the line go."""
-        await self.line.stop()
 
     def _new_parser(self) -> KeypadParser | InputKeyParser:
         is_input_device = self.line.settings.is_input_device

@@ -20,6 +20,7 @@ from typing import Final, Literal
 
 from devices import escpos
 from devices.bitmap import Bitmap
+from devices.device import Device
 from devices.line import Line, LineSettings, LineState
 from devices.printer_inquiry import Inquiry
 from devices.printer_status import (
@@ -32,7 +33,6 @@ from devices.printer_status import (
     after_in_turn,
     from_automatic,
 )
-from devices.recorder import FlightRecorder
 from devices.slip import Slip
 
 __all__ = ["JobEnded", "Printer", "PrinterStatus", "Reason"]
@@ -75,7 +75,7 @@ class _Job:
         return self.sent == len(self.pieces)
 
 
-class Printer:
+class Printer(Device):
     """A printer on a line. `columns`: 32 (58 mm paper) or 48 (80 mm). `logo`: for slips that ask.
 
     `on_status` gets every change of what the printer says of itself, `on_job` one outcome for
@@ -119,20 +119,6 @@ class Printer:
         self._knows_in_turn: bool | None = None  # None: not tried yet on this connection
         self._turns_open = 0  # GS r sent and not answered: an old answer must not pass for a new
         self._sever = False
-
-    @property
-    def state(self) -> LineState:
-        """Whether the printer's line is there."""
-        return self.line.state
-
-    @property
-    def recorder(self) -> FlightRecorder:
-        """The flight recorder of the line."""
-        return self.line.recorder
-
-    def start(self) -> None:
-        """Begins to look for the printer; within a running loop."""
-        self.line.start()
 
     def close(self) -> None:
         """Lets the line go; jobs that have not ended never do."""
