@@ -200,7 +200,7 @@ class Money:
         def job(done: Callable[[], None]) -> None:
             def ended() -> None:
                 told(self._line.last)
-                done()
+                self._after_request(done)
 
             self._sign_in.echo(ended)
 

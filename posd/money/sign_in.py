@@ -14,6 +14,7 @@ from protocol import ProtocolError
 from protocol.elements import Value
 from protocol.keys import working_keys
 from protocol.matching import Unusable
+from protocol.response_codes import asks_sign_in
 from protocol.transactions import ECHO, SIGN_IN, SIGN_OFF, Transaction
 
 log = structlog.get_logger()
@@ -64,11 +65,26 @@ class SignIn:
             42: terminal.merchant_id,
             60: own_element_60(ECHO, desk.ledger.counters.batch_number, desk.dialect),
         }
+
+        def ended(result: Result) -> None:
+            self._listen(result)
+            done()
+
         desk.line.exchange(
             lambda: desk.sending(ECHO.request_mti, elements, with_mac=False),
             desk.configuration.host.answer_seconds,
-            lambda _result: done(),
+            ended,
         )
+
+    def _listen(self, result: Result) -> None:
+        """What any answer may ask for, in its header or its code: a sign-in before the next request."""
+        if isinstance(result, NotConnected | NoAnswer | Unusable):
+            return
+        desk, answer = self._desk, result.message
+        with desk.ledger.commit("heard"):
+            desk.session.heard(answer)
+            if asks_sign_in(str(answer.elements[39])):
+                desk.session.demand_sign_in()
 
     def _request(self, row: Transaction, more: dict[int, Value]) -> Sending:
         desk = self._desk
@@ -116,6 +132,7 @@ class SignIn:
         assert not isinstance(result, NotConnected | NoAnswer | Unusable)
         code = str(result.message.elements[39])
         if code != APPROVED:
+            self._listen(result)
             return SignInEnded(self._desk.session.signed_in, "refused", code)
         with self._desk.ledger.commit("sign_off"):
             self._desk.session.signed_off()

@@ -17,6 +17,7 @@ from posd.terminal.exchange import say_please_wait
 from posd.terminal.fields import say_unreadable
 from posd.terminal.machine import STAY, Part, Row, Step, assemble
 from posd.terminal.screens import Screen
+from protocol.response_codes import look_up
 
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
@@ -135,24 +136,33 @@ def next_pattern(dialogue: Dialogue, _event: object) -> None:
 
 def ask_host(dialogue: Dialogue) -> None:
     form = dialogue.form
-    form.code = ""
+    form.code = form.reason = ""
 
     def told(exchange: LastExchange) -> None:
-        form.code = exchange.result
+        form.code, form.reason = exchange.result, exchange.code
 
     if not dialogue.money.echo(told):
         form.code = "busy"
 
 
 def host_screen(dialogue: Dialogue) -> Screen:
-    code = dialogue.form.code
+    title, code, answer = (
+        dialogue.text("title.check_host"),
+        dialogue.form.code,
+        dialogue.form.reason,
+    )
     if not code:
-        body, hint = "line.check_running", "hint.please_wait"
+        running = (dialogue.text("line.check_running"),)
+        return Screen(title, running, dialogue.text("hint.please_wait"))
+    if code == "usable" and answer != "00":
+        row = look_up(answer)
+        why = row.zh if dialogue.catalogue.language == "zh_CN" else row.en
+        body = (dialogue.text("line.last_answer", code=grid.printable(answer)), why)
     else:
         known = f"result.echo_{code}"
-        body = known if dialogue.catalogue.has(known) else "result.echo_failed"
-        hint = "hint.confirm_again"
-    return Screen(dialogue.text("title.check_host"), (dialogue.text(body),), dialogue.text(hint))
+        name = known if dialogue.catalogue.has(known) else "result.echo_failed"
+        body = (dialogue.text(name),)
+    return Screen(title, body, dialogue.text("hint.confirm_again"))
 
 
 def host_is_asked(dialogue: Dialogue, _event: object) -> bool:

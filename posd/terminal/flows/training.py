@@ -14,6 +14,7 @@ from posd.core.events import KeyPressed
 from posd.ledger.records import State
 from posd.money.money import Refusal
 from posd.terminal.choices import Item, choice
+from posd.terminal.exchange import refusal_text
 from posd.terminal.fields import supervisor_password
 from posd.terminal.machine import IDLE, Part, Row, Step, assemble, no_time_out
 from posd.terminal.screens import Screen
@@ -26,6 +27,11 @@ OVER: Final = "training.over"
 WELCOME: Final = "training.welcome"
 _LEFT: Final = "left_for_training"
 _WELCOMED: Final = "welcomed"
+_OWN_OBSTACLES: Final = {
+    "not_offered": "result.training_not_offered",
+    "pending": "result.training_pending",
+    Refusal.REVERSAL_PENDING: "result.training_pending",
+}
 _NO_OBSTACLE: Final = frozenset({None, Refusal.NOT_SIGNED_IN, Refusal.BATCH_FULL})
 
 
@@ -127,11 +133,10 @@ def sure_screen(dialogue: Dialogue) -> Screen:
 
 
 def refused_screen(dialogue: Dialogue) -> Screen:
-    reason = dialogue.form.refusal
-    known = {"not_offered": "result.training_not_offered"}
+    own = _OWN_OBSTACLES.get(dialogue.form.refusal)
     return Screen(
         dialogue.text("title.training_refused"),
-        (dialogue.text(known.get(reason, "result.training_pending")),),
+        (refusal_text(dialogue) if own is None else dialogue.text(own),),
         dialogue.text("hint.confirm"),
     )
 
