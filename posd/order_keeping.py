@@ -47,10 +47,8 @@ class OrderKeeping:
         """Begin to keep time, if a rule wants it."""
         if not (self._settings.expire_minutes or self._settings.report_time):
             return
-        never = self._ledger.settings.get(_REPORTED_AT) is None
-        if never and self._settings.report_time and self._report_is_due():
-            with self._ledger.commit("order_report_rule"):  # the rule begins after today's time
-                self._ledger.settings.put(_REPORTED_AT, self._ledger.now())
+        if self._settings.report_time and self._ledger.settings.get(_REPORTED_AT) is None:
+            self._begin_reports()
         self._timers.after(_MINUTE, self._minute)
 
     def prune(self) -> None:
@@ -91,10 +89,17 @@ class OrderKeeping:
         today, _ = day_of(now)
         return reported < today and f"{moment(now):%H:%M}" >= self._settings.report_time
 
+    def _begin_reports(self) -> None:
+        """The rule is new: it begins with today, or with tomorrow when today's time is over."""
+        now = self._ledger.now()
+        before_today = day_of(now)[0] - 1
+        with self._ledger.commit("order_report_rule"):
+            self._ledger.settings.put(_REPORTED_AT, now if self._report_is_due() else before_today)
+
     def _report(self) -> None:
         """Everything since the last one, so that each order is in one of them."""
         ledger, now = self._ledger, self._ledger.now()
-        since = ledger.settings.get(_REPORTED_AT, day_of(now)[0])
+        since = ledger.settings.get(_REPORTED_AT)
         slip = slips.report_slip(report(ledger, since, now), self._configuration)
         with ledger.commit("order_report"):
             ledger.settings.put(_REPORTED_AT, now)

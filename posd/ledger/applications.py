@@ -10,7 +10,8 @@ import sqlite3
 from enum import StrEnum
 
 from posd.ledger.database import Database
-from posd.ledger.orders import Action, Obstacle, Orders, application_body
+from posd.ledger.order_rules import Action, Obstacle
+from posd.ledger.orders import Orders, application_body
 from posd.ledger.outbox import Outbox
 from posd.ledger.records import Application
 

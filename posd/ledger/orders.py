@@ -7,48 +7,18 @@ commit of the caller. What may be done with an order is asked of `obstacle`, her
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from enum import StrEnum
 from typing import Final
 
 from posd.ledger.database import Database
+from posd.ledger.order_rules import Action, Obstacle, OrderRules
 from posd.ledger.outbox import Outbox
-from posd.ledger.pack import unpack
 from posd.ledger.records import OrderRecord, OrderState, OrderStep
 
 EXPIRED: Final = "expired"
 NOBODY: Final = "posd"  # whom a rule is written down as
-NOT_DEBITED: Final = "1"  # the verdict of a closed case after which the order may be paid again
 LABEL_DIGITS: Final = 11
 
 
-class Action(StrEnum):
-    """What somebody wants to do with an order."""
-
-    PAY = "pay"
-    AMEND = "amend"
-    PAID_OTHERWISE = "paid_otherwise"
-    CANCEL = "cancel"
-    SET_BACK = "set_back"
-    HOLD = "hold"
-    EXPIRE = "expire"
-
-
-class Obstacle(StrEnum):
-    """Why it cannot be done."""
-
-    IN_DOUBT = (
-        "in_doubt"  # an attempt to pay, or its void, is open, reversing, pending or unresolved
-    )
-    DEBITED = "debited"  # a person has closed such a case, and not with "not debited"
-    APPROVED = "approved"  # the ledger holds an approved transaction: void it instead
-    CLOSED = "closed"  # it is not unpaid
-    NOT_PAID = "not_paid"  # it is not paid
-    HELD = "held"  # it is parked already
-
-
-_BLOCKED_BY_DOUBT: Final = frozenset(Action) - {Action.HOLD}
-_BLOCKED_BY_VERDICT: Final = _BLOCKED_BY_DOUBT - {Action.PAID_OTHERWISE}
 _KEEPS_APPLICATIONS: Final = frozenset({"created", "held", "resumed"})
 
 
@@ -58,6 +28,7 @@ class Orders:
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
         self._outbox = outbox
+        self._rules = OrderRules(database)
 
     # -- changes -------------------------------------------------------------------------------------
 
@@ -194,59 +165,11 @@ class Orders:
 
     def obstacle(self, identity: int, action: Action) -> Obstacle | None:
         """Why this cannot be done with the order now; None when it can."""
-        order = self.get(identity)
-        if action is Action.SET_BACK:
-            if order.state is not OrderState.PAID:
-                return Obstacle.NOT_PAID
-        elif order.state is not OrderState.UNPAID:
-            return Obstacle.CLOSED
-        if action is Action.HOLD and order.held:
-            return Obstacle.HELD
-        if action in _BLOCKED_BY_DOUBT and self.has_attempt_in_doubt(identity):
-            return Obstacle.IN_DOUBT
-        if action in _BLOCKED_BY_VERDICT and self._was_debited(identity):
-            return Obstacle.DEBITED
-        gives_up = action in {Action.SET_BACK, Action.CANCEL, Action.EXPIRE}
-        if gives_up and self.has_approved_payment(identity):
-            return Obstacle.APPROVED
-        return None
+        return self._rules.obstacle(self.get(identity), action)
 
     def has_attempt_in_doubt(self, identity: int) -> bool:
-        """Is an attempt to pay it, or the void of one, open, reversing, pending or unresolved?
-
-        An unresolved one whose case a person has closed is no longer in doubt.
-        """
-        return any(verdict is None for verdict in self._verdicts(identity))
-
-    def has_approved_payment(self, identity: int) -> bool:
-        """Does the ledger hold an approved transaction that pays it?"""
-        row = self._database.one(
-            "SELECT EXISTS (SELECT 1 FROM transactions WHERE order_id = ? AND state = 'approved')",
-            (identity,),
-        )
-        return row is not None and bool(row[0])
-
-    def _was_debited(self, identity: int) -> bool:
-        return any(verdict != NOT_DEBITED for verdict in self._verdicts(identity))
-
-    def _verdicts(self, identity: int) -> list[str | None]:
-        """Of each attempt in doubt: None, or what a person closed its case with."""
-        doubt = "state IN ('open', 'reversing', 'pending', 'unresolved')"
-        rows = self._database.all(
-            f"""SELECT id, (SELECT details FROM steps s WHERE s.transaction_id = t.id
-                            AND s.what = 'case_closed' ORDER BY s.id LIMIT 1) AS details
-                FROM transactions t WHERE order_id = ?1 AND {doubt}
-                UNION ALL
-                SELECT t.id, (SELECT details FROM steps s WHERE s.transaction_id = t.id
-                              AND s.what = 'case_closed' ORDER BY s.id LIMIT 1)
-                FROM transactions p JOIN transactions t ON t.original = p.id
-                WHERE p.order_id = ?1 AND t.{doubt}""",  # noqa: S608 - constants
-            (identity,),
-        )
-        return [
-            None if row["details"] is None else str(unpack(row["details"]).get("verdict", ""))
-            for row in rows
-        ]
+        """See OrderRules."""
+        return self._rules.has_attempt_in_doubt(identity)
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -262,12 +185,13 @@ class Orders:
         return self._first("SELECT * FROM orders WHERE number = ? ORDER BY id DESC LIMIT 1", number)
 
     def find(self, number: str) -> OrderRecord | None:
-        """The order that a number names: its own, or that of an attempt to pay it; open batch first."""
+        """The order that a number names: its own, or that of an attempt to pay it; newest batch first."""
         return self._first(
-            """SELECT * FROM (SELECT * FROM orders WHERE number = ?1
-                   UNION SELECT * FROM orders WHERE id IN (
-                       SELECT order_id FROM transactions WHERE stan = ?1 AND order_id IS NOT NULL))
-               ORDER BY batch = (SELECT max(id) FROM batches) DESC, id DESC LIMIT 1""",
+            """SELECT o.* FROM (
+                   SELECT id, batch FROM orders WHERE number = ?1
+                   UNION ALL SELECT order_id, batch FROM transactions
+                             WHERE stan = ?1 AND order_id IS NOT NULL) AS named
+               JOIN orders o ON o.id = named.id ORDER BY named.batch DESC, o.id DESC LIMIT 1""",
             number,
         )
 
@@ -398,11 +322,6 @@ def application_body(
         "amount": row["amount"], "reason": row["reason"], "operator": row["operator"],
         "supervisor": supervisor, "refusal": refusal,
     }  # fmt: skip
-
-
-def total_due(orders: Iterable[OrderRecord]) -> int:
-    """Fen still to be paid on all of these."""
-    return sum(order.due for order in orders)
 
 
 def _order(row: sqlite3.Row) -> OrderRecord:

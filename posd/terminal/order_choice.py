@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from posd.ledger.orders import Action
+from posd.ledger.order_rules import Action
 
 
 @dataclass(slots=True)

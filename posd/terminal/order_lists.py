@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from devices import columns as grid
 from posd.ledger.applications import Decision
 from posd.ledger.ledger import moment
-from posd.ledger.orders import Action, Obstacle
+from posd.ledger.order_rules import Action, Obstacle
 from posd.ledger.records import Application, OrderRecord, OrderState, PrintJob
 from posd.receipts import orders as slips
 from posd.terminal.cases import age_text

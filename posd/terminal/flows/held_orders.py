@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from posd.ledger.orders import LABEL_DIGITS, Action
+from posd.ledger.order_rules import Action
+from posd.ledger.orders import LABEL_DIGITS
 from posd.terminal.choices import is_digit, say_no_item
 from posd.terminal.exchange import BLOCKED, is_closed, keep_closed
 from posd.terminal.fields import TextField, amount_rows, has_something, text_rows

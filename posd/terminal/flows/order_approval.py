@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from posd.ledger.applications import Decision
-from posd.ledger.orders import Action, Obstacle
+from posd.ledger.order_rules import Action, Obstacle
 from posd.ledger.records import Application
 from posd.terminal.cases import age_text
 from posd.terminal.choices import Item, choice, is_digit, reason_choice, say_no_item

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from posd.ledger.ledger import moment
-from posd.ledger.orders import Action
+from posd.ledger.order_rules import Action
 from posd.order_report import day_of
 from posd.terminal.amounts import say_amount_is_zero
 from posd.terminal.choices import Item, choice, is_digit, reason_choice, say_no_item

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from devices import columns as grid
-from posd.ledger.orders import Action
+from posd.ledger.order_rules import Action
 from posd.ledger.records import OrderState
 from posd.order_report import day_of
 from posd.terminal import choices

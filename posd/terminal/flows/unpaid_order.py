@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from posd.core.events import KeyPressed
-from posd.ledger.orders import Action
+from posd.ledger.order_rules import Action
 from posd.terminal.choices import reason_choice
 from posd.terminal.machine import IDLE, Part, Row, Step
 from posd.terminal.order_lists import order_of

@@ -4,7 +4,7 @@ import pytest
 
 from posd.ledger.applications import Decision
 from posd.ledger.ledger import Ledger
-from posd.ledger.orders import Action, Obstacle
+from posd.ledger.order_rules import Action, Obstacle
 from posd.ledger.records import OrderState, State
 from tests.posd.ledger.rig import intent
 

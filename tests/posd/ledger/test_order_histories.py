@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from posd.keys import Keys
 from posd.ledger.ledger import Ledger
-from posd.ledger.orders import Action, Obstacle
+from posd.ledger.order_rules import Action, Obstacle
 from posd.ledger.records import IN_DOUBT, OrderState, State
 from protocol import Key
 from tests.posd.ledger.rig import SeededBytes, TurnedClock, intent

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from posd.ledger.ledger import Ledger
-from posd.ledger.orders import Action, Obstacle
+from posd.ledger.order_rules import Action, Obstacle
 from posd.ledger.records import IN_DOUBT, OrderState, State
 from tests.posd.ledger.rig import TurnedClock, intent
 
@@ -221,6 +221,20 @@ def test_of_two_orders_with_one_number_that_of_the_open_batch_is_found(ledger: L
     found = ledger.orders.find("000001")
     assert found is not None
     assert found.id == now != earlier
+
+
+def test_an_attempt_of_the_open_batch_names_its_order_before_an_older_order_of_that_number(
+    ledger: Ledger,
+) -> None:
+    unpaid, settled = order(ledger, number="000001"), order(ledger, number="000100")
+    with ledger.commit("settled"):
+        ledger.orders.receive(settled, 12345, ledger.now(), "01")
+        ledger._database.write("UPDATE batches SET closed_at = 1")
+        ledger._database.write("INSERT INTO batches (opened_at) VALUES (2)")
+    attempt(ledger, unpaid, State.DECLINED, "000100")
+    found = ledger.orders.find("000100")
+    assert found is not None
+    assert found.id == unpaid
 
 
 def test_orders_are_found_by_time(ledger: Ledger, clock: TurnedClock) -> None:

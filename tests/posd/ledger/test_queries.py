@@ -12,7 +12,7 @@ import pytest
 from posd.keys import Keys
 from posd.ledger.database import Database
 from posd.ledger.ledger import Ledger
-from posd.ledger.orders import Action
+from posd.ledger.order_rules import Action
 from posd.ledger.records import IN_DOUBT, State
 from tests.posd.ledger.rig import SeededBytes, TurnedClock, intent
 from tests.posd.terminal.rig import Clerk

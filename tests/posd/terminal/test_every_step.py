@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from posd.core.events import Phase
-from posd.ledger.orders import Action
+from posd.ledger.order_rules import Action
 from posd.ledger.records import PrintJob, State, TransactionRecord
 from posd.money.money import Refusal
 from posd.money.requests import SwipedCard

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from posd.ledger.records import OrderRecord, OrderState, State
-from posd.testing.world import World
 from tests.posd.terminal.rig import Clerk
 
 
@@ -430,70 +429,6 @@ def test_a_printer_without_paper_keeps_the_note_for_later(clerk: Clerk) -> None:
     clerk.press("确认")
     clerk.wait_for_state("idle.ready")
     assert "未支付凭条" in clerk.paper[-1]
-
-
-# --- by rule --------------------------------------------------------------------------------------
-
-
-def test_orders_expire_by_running_time_only(tmp_path: Path) -> None:
-    with Clerk(tmp_path, orders__expire_minutes=10) as clerk:
-        clerk.sign_in()
-        order = leave_unpaid(clerk)
-        clerk.wait(5 * 60)
-        clerk.stage.power_cut()
-        clerk.stage.let_pass(3600, lambda: False)
-        clerk.stage.power_on()
-        clerk.wait(4 * 60)
-        assert state(clerk, order) is OrderState.UNPAID
-        clerk.wait(3 * 60)
-        assert state(clerk, order) is OrderState.CANCELLED
-        assert clerk.ledger.orders.get(order.id).reason == "expired"
-        assert "order_expired" in [entry[2] for entry in clerk.ledger.audit.entries()]
-
-
-def test_the_order_on_the_screen_does_not_expire(tmp_path: Path) -> None:
-    with Clerk(tmp_path, orders__expire_minutes=1, timeouts__prompt_seconds=600) as clerk:
-        clerk.sign_in()
-        clerk.press("8000 确认")
-        clerk.wait(300)
-        clerk.swipe_and_type_pin()
-        clerk.take_slips()
-        assert clerk.ledger.orders.unpaid(held=False) == []
-
-
-def test_without_the_rule_nothing_expires_and_no_timer_runs(clerk: Clerk) -> None:
-    order = leave_unpaid(clerk)
-    commits = clerk.ledger.commits
-    clerk.wait(86_400)
-    assert state(clerk, order) is OrderState.UNPAID
-    assert clerk.ledger.commits == commits
-
-
-def test_a_report_is_printed_at_the_set_time_once_a_day(tmp_path: Path) -> None:
-    begin = World().now()
-    assert begin.hour < 22
-    with Clerk(tmp_path, orders__report_time=f"{begin.hour + 1:02d}:00") as clerk:
-        clerk.sign_in()
-        leave_unpaid(clerk)
-        clerk.wait(2 * 3600)
-        (report,) = clerk.paper
-        assert "订单报表" in report
-        clerk.wait(20 * 3600)
-        assert len(clerk.paper) == 1
-        clerk.wait(3 * 3600)
-        assert len(clerk.paper) == 2
-        assert clerk.state == "idle.ready"
-
-
-def test_old_events_are_pruned_when_the_ledger_is_looked_after(tmp_path: Path) -> None:
-    with Clerk(tmp_path, orders__events_days=1) as clerk:
-        clerk.sign_in()
-        leave_unpaid(clerk)
-        clerk.core.look_after_ledger()
-        assert [event.name for event in clerk.ledger.outbox.read()] == ["order.created"]
-        clerk.wait(86_400 + 60)
-        clerk.core.look_after_ledger()
-        assert clerk.ledger.outbox.read() == []
 
 
 def test_a_settlement_is_an_event_and_brings_the_report_of_its_orders(tmp_path: Path) -> None:
