@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from transitions.extensions.nesting import (
     HierarchicalMachine,
@@ -218,14 +218,18 @@ def _check_names(flow: Flow, states: set[str]) -> None:
         raise FlowError(f"{flow.name}: expected at least one step")
     if flow.before not in states:
         raise FlowError(f"{flow.name}: expected a known state before it, found {flow.before!r}")
+    sources, ends = local | {""}, local | states | {STAY}
     for row in flow.rows:
-        where = f"{flow.name}: {row.state or 'every step'}, {row.event}"
-        if row.state not in local | {""}:
-            raise FlowError(f"{where}: expected a step of the flow")
-        if row.event not in EVENTS:
-            raise FlowError(f"{where}: expected an event that exists")
-        if row.then not in local | states | {STAY}:
-            raise FlowError(f"{where}: expected a known state, found {row.then!r}")
+        wrong = ""
+        if row.state not in sources:
+            wrong = "expected a step of the flow"
+        elif row.event not in EVENTS:
+            wrong = "expected an event that exists"
+        elif row.then not in ends:
+            wrong = f"expected a known state, found {row.then!r}"
+        if wrong:
+            where = f"{flow.name}: {row.state or 'every step'}, {row.event}"
+            raise FlowError(f"{where}: {wrong}")
 
 
 def _check_guards(flow: Flow) -> None:
@@ -353,13 +357,18 @@ def _seen(event_data: Any) -> None:
 
 def _add_rows(machine: _Machine, flow: Flow) -> None:
     local = {step.name: f"{flow.name}.{step.name}" for step in flow.steps} | {"": flow.name}
+    # Not by add_transition(): it asks each name whether it is a state, and takes most of a start's time.
     for row in every_row(flow):
-        machine.add_transition(
-            row.event,
-            local[row.state],
-            None if row.then == STAY else local.get(row.then, row.then),
-            conditions=_call(row.when),
-            after=_call(row.do),
+        event = machine.events.get(row.event)
+        if event is None:
+            event = machine.events[row.event] = _Event(row.event, machine)
+        event.add_transition(
+            _Row(
+                local[row.state],
+                cast(str, None if row.then == STAY else local.get(row.then, row.then)),
+                cast(Any, _call(row.when)),
+                after=_call(row.do),
+            )
         )
 
 
