@@ -16,6 +16,7 @@ from posd.diagnostics import messages as m
 from posd.diagnostics.causes import Causes
 from posd.diagnostics.observations import Observations
 from posd.edges import Devices
+from posd.key_loading import CHECK_LENGTH, device_check_value
 from posd.keys import Keys
 from posd.ledger.ledger import Ledger, moment
 from posd.ledger.records import State, TransactionRecord
@@ -195,7 +196,10 @@ def settings(terminal: Terminal, request: m.ConfigurationRequest) -> Parts:
             "ledger schema": str(len(MIGRATIONS)),
             "starts": str(terminal.core.ledger.counters.generation),
         },
-        checks={"master key": terminal.keys.master.check_value(3).hex().upper()},
+        checks={
+            "master key": terminal.keys.master.check_value(CHECK_LENGTH).hex().upper(),
+            "device key": device_check_value(terminal.keys.device),
+        },
     )
 
 

@@ -1,0 +1,41 @@
+"""`posctl doctor`: the installation from ports to clock, and what to fix. Needs no running terminal."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import Final
+
+from posd.diagnostics.posctl.connection import DONE, NOT_SELLING
+from posd.diagnostics.posctl.examination import SUBJECTS, Finding, Patient
+from posd.diagnostics.posctl.layout import Paper
+from posd.diagnostics.posctl.plain import show_json
+
+_MARKS: Final = {"good": ("ok", "good"), "bad": ("FIX", "bad"), "warning": ("look", "warning"),
+                 "unknown": ("?", "faint")}  # fmt: skip
+_WHAT: Final = 16
+_MARK: Final = 5
+
+
+def doctor(options: argparse.Namespace, paper: Paper) -> int:
+    """Check the installation and say what to fix."""
+    patient = Patient(options.config.absolute(), options.socket)
+    worst = DONE
+    for subject in SUBJECTS:
+        for finding in subject(patient):
+            if finding.state == "bad":
+                worst = NOT_SELLING
+            if options.json:
+                show_json(paper, asdict(finding))
+            else:
+                _tell(paper, finding)
+    return worst
+
+
+def _tell(paper: Paper, finding: Finding) -> None:
+    mark, colour = _MARKS[finding.state]
+    indent = " " * (_MARK + _WHAT + 1)
+    first = f"{paper.colour(mark.ljust(_MARK), colour)}{finding.what.ljust(_WHAT)} "
+    paper.paragraph(finding.found, indent, first)
+    if finding.fix:
+        paper.paragraph(finding.fix, f"{indent}   ", f"{indent}{paper.colour('->', 'strong')} ")

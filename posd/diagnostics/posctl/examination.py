@@ -1,0 +1,378 @@
+"""What `posctl doctor` looks at, one function a subject. Works with and without a running terminal.
+
+Nothing is changed, nothing is sent but a connection to the acquirer, and no key is shown: only check values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import grp
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from posd.diagnostics import messages as m
+from posd.diagnostics.clocks import CLOCK_MAY_DIFFER, clock_in_words
+from posd.diagnostics.posctl.connection import NOT_PERMITTED, Connection, Trouble
+
+if TYPE_CHECKING:
+    from posd.settings import Configuration, SerialSettings
+
+State = Literal["good", "bad", "warning", "unknown"]
+USER: Final = "posd"
+_UNITS: Final = ("posd.service", "posd-diag.socket")
+_TOOL_SECONDS: Final = 10
+_FIRST_YEAR: Final = 2025  # no terminal is older than its program
+_NO_USERS: Final = "posd install, then systemd-sysusers"
+_ENCRYPTED: Final = "encrypted for this machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the list: how it is, what was looked at, what was found, and how to mend it."""
+
+    state: State
+    what: str
+    found: str
+    fix: str = ""
+
+
+@dataclass
+class Patient:
+    """What was found out on the way and is needed by later subjects."""
+
+    file: Path
+    socket: Path
+    configuration: Configuration | None = None
+    status: m.Status | None = None
+    own_keys: bool = False  # the configuration names key files of its own
+    answers: bool = False  # a terminal listens at the socket
+
+
+Findings = Iterator[Finding]
+
+
+def running(patient: Patient) -> Findings:
+    """Does a terminal answer, and what does it say?"""
+    try:
+        with Connection(patient.socket) as terminal:
+            patient.answers = True
+            patient.status, _ = terminal.one(m.Status, "status")
+    except Trouble as trouble:
+        state: State = "unknown" if trouble.code == NOT_PERMITTED else "bad"
+        patient.answers = trouble.code == NOT_PERMITTED
+        yield Finding(state, "terminal", trouble.text, trouble.hint)
+        return
+    found = patient.status
+    sells = "it sells" if found.sells else "it does not sell"
+    fix = "" if found.sells and not found.reasons else "posctl why"
+    state = "good" if not found.reasons else "warning" if found.sells else "bad"
+    codes = ", ".join(reason.code for reason in found.reasons)
+    yield Finding(
+        state,
+        "terminal",
+        f"posd {found.version} answers; {sells}{f' ({codes})' if codes else ''}",
+        fix,
+    )
+
+
+def configuration(patient: Patient) -> Findings:
+    """Can the terminal start with this file?"""
+    from posd.config import ConfigurationError, load
+
+    stand_ins = None
+    try:
+        if "CREDENTIALS_DIRECTORY" not in os.environ:
+            stand_ins = _stand_in_keys()
+            os.environ["CREDENTIALS_DIRECTORY"] = stand_ins.name
+        patient.configuration = load(patient.file)
+    except ConfigurationError as error:
+        if isinstance(error.__context__, PermissionError) or "permission denied" in str(error):
+            yield Finding("unknown", "configuration", str(error), "run posctl doctor as root")
+        else:
+            yield Finding("bad", "configuration", str(error), f"mend that line of {patient.file}")
+        return
+    finally:
+        if stand_ins is not None:
+            del os.environ["CREDENTIALS_DIRECTORY"]
+            stand_ins.cleanup()
+    named = patient.configuration.keys.master_key_file
+    patient.own_keys = named is not None and (
+        stand_ins is None or not named.is_relative_to(stand_ins.name)
+    )
+    yield Finding("good", "configuration", str(patient.file))
+    host = patient.configuration.host
+    if host.plaintext and not host.loopback:
+        yield Finding(
+            "warning", "configuration", f"plain TCP to {host.address}: anybody on the way can read and forge",
+            "ask the acquirer for TLS: [host] ca_file or certificate_pin",
+        )  # fmt: skip
+
+
+def keys(patient: Patient) -> Findings:
+    """Are both keys there, and which are they?"""
+    from posd.key_loading import check_value, device_check_value
+    from posd.key_store import DEVICE, MASTER, KeyStore, KeyStoreError
+
+    names = {
+        DEVICE: ("device key", device_check_value, "posd init makes one"),
+        MASTER: ("master key", check_value, "posd keys load"),
+    }
+    store = KeyStore()
+    for name, (title, checked, fix) in names.items():
+        path = _key_file(patient, name) if patient.own_keys else store.file_of(name)
+        if path is None:
+            yield Finding("bad", title, "no key has been loaded", fix)
+            continue
+        if os.geteuid() != 0 and not os.access(path, os.R_OK):
+            yield Finding(
+                "unknown", title, f"{path} is not yours to read", "run posctl doctor as root"
+            )
+            continue
+        try:
+            key = bytes.fromhex(path.read_text("ascii")) if patient.own_keys else store.read(name)
+        except (KeyStoreError, OSError, ValueError) as error:
+            words = str(error) if isinstance(error, KeyStoreError) else f"{path}: not to be read"
+            yield Finding("bad", title, words, fix)
+            continue
+        sealed = not patient.own_keys and store.is_encrypted(name)
+        where = f"{path}, {_ENCRYPTED}" if sealed else str(path)
+        yield Finding("good", title, f"check value {checked(key)} ({where})")
+        mode = path.stat().st_mode
+        if not sealed and mode & (stat.S_IRWXO | stat.S_IWGRP):
+            found = f"{path} has mode {stat.S_IMODE(mode):o}: others may read it"
+            yield Finding("bad", title, found, f"chmod 600 {path}")
+
+
+def ports(patient: Patient) -> Findings:
+    """Is every configured device there, and may the terminal open it?"""
+    if patient.configuration is None:
+        return
+    states = () if patient.status is None else patient.status.devices
+    known: dict[str, m.DeviceState] = {each.role: each for each in states}
+    for role in patient.configuration.devices.__struct_fields__:
+        settings: SerialSettings | None = getattr(patient.configuration.devices, role)
+        title = role.replace("_", " ")
+        if settings is None:
+            yield Finding("warning", title, "not configured", f"[devices.{role}] in {patient.file}")
+        elif role in known and known[role].present:
+            state = known[role].state
+            yield Finding(
+                "warning" if state else "good",
+                title,
+                f"{settings.port}{f': {state}' if state else ''}",
+            )
+        elif settings.port.startswith("socket://"):
+            found = (
+                known[role].reason
+                if role in known
+                else "a serial server: asked by the terminal only"
+            )
+            yield Finding(
+                "unknown" if role not in known else "bad", title, f"{settings.port}: {found}"
+            )
+        else:
+            yield _port(title, settings.port.removeprefix("evdev:"), known.get(role))
+
+
+def _port(title: str, port: str, known: m.DeviceState | None) -> Finding:
+    why = f": {known.reason}" if known is not None and known.reason else ""
+    try:
+        found = Path(port).stat()
+    except FileNotFoundError:
+        fix = "plug it in; ls -l /dev/posd; the rule is /etc/udev/rules.d/69-posd-ports.rules"
+        return Finding("bad", title, f"{port} is not there{why}", fix)
+    except OSError as error:
+        return Finding(
+            "unknown", title, f"{port}: {error.strerror}{why}", "run posctl doctor as root"
+        )
+    if not stat.S_ISCHR(found.st_mode):
+        return Finding(
+            "bad", title, f"{port} is no device{why}", "the name in the configuration is wrong"
+        )
+    user = _user(USER)
+    if user is not None and found.st_uid != user.pw_uid and not found.st_mode & stat.S_IRWXO:
+        owner = _name_of(found.st_uid)
+        fix = "give it a role in /etc/udev/rules.d/69-posd-ports.rules, then udevadm trigger"
+        return Finding("bad", title, f"{port} belongs to {owner}, not to {USER}{why}", fix)
+    if known is not None:
+        return Finding("bad", title, f"{port}{why}", "posctl flight shows what its line carried")
+    return Finding("good", title, port)
+
+
+def state_directory(patient: Patient) -> Findings:
+    """Where the ledger lies: whose it is, and is there room?"""
+    if patient.configuration is None:
+        return
+    directory = patient.configuration.terminal.state_directory
+    try:
+        found = directory.stat()
+    except FileNotFoundError:
+        fix = "posd init makes it, or the first start of the service"
+        yield Finding("bad", "state directory", f"{directory} is not there", fix)
+        return
+    except OSError as error:
+        yield Finding(
+            "unknown",
+            "state directory",
+            f"{directory}: {error.strerror}",
+            "run posctl doctor as root",
+        )
+        return
+    if found.st_mode & (stat.S_IRWXO | stat.S_IRWXG):
+        words = f"{directory} has mode {stat.S_IMODE(found.st_mode):o}: others may look in"
+        yield Finding("bad", "state directory", words, f"chmod 700 {directory}")
+    user = _user(USER)
+    if user is not None and found.st_uid not in (user.pw_uid, os.geteuid()):
+        yield Finding(
+            "bad", "state directory", f"{directory} belongs to {_name_of(found.st_uid)}",
+            f"chown -R {USER}: {directory}",
+        )  # fmt: skip
+    needed = patient.configuration.money.free_space_bytes
+    free = shutil.disk_usage(directory).free
+    room = f"{directory}: {free >> 20} MiB free"
+    if free < needed:
+        fix = "df -h; journalctl --vacuum-size=50M; then look for large files"
+        yield Finding("bad", "disk", f"{room}, {needed >> 20} MiB needed", fix)
+    else:
+        yield Finding("good", "disk", room)
+
+
+def people(patient: Patient) -> Findings:
+    """Are the user and the technicians' group there?"""
+    group = (
+        "posd-tech" if patient.configuration is None else patient.configuration.diagnostics.group
+    )
+    if _user(USER) is None:
+        yield Finding("warning", "users", f"there is no user {USER}", _NO_USERS)
+    try:
+        members = grp.getgrnam(group).gr_mem
+    except KeyError:
+        yield Finding(
+            "warning",
+            "users",
+            f"there is no group {group}",
+            _NO_USERS,
+        )
+        return
+    named = ", ".join(members) or "nobody"
+    add = f"usermod --append --groups {group} NAME"
+    yield Finding(
+        "good" if members else "warning", "users", f"group {group}: {named}", "" if members else add
+    )
+
+
+def units(_patient: Patient) -> Findings:
+    """What the service manager says."""
+    tool = shutil.which("systemctl")
+    if tool is None or not Path("/run/systemd/system").is_dir():
+        yield Finding("unknown", "units", "no systemd runs here", "")
+        return
+    for unit in _UNITS:
+        active = _said(tool, "is-active", unit)
+        enabled = _said(tool, "is-enabled", unit) if unit.endswith(".service") else ""
+        words = f"{unit}: {active}{f', {enabled}' if enabled else ''}"
+        if active == "active" and enabled in ("", "enabled"):
+            yield Finding("good", "units", words)
+        elif active == "active":
+            yield Finding("warning", "units", words, f"systemctl enable {unit}")
+        else:
+            yield Finding("bad", "units", words, f"systemctl status {unit}; journalctl -u {unit}")
+
+
+def clock(patient: Patient) -> Findings:
+    """Is it likely to be right?"""
+    from posd.edges import SystemClock
+
+    now = SystemClock().now()
+    text = now.isoformat(sep=" ", timespec="seconds")
+    fix = "timedatectl set-ntp true, or set it by hand; then start posd again"
+    ahead = None if patient.status is None else patient.status.clock.ahead
+    if ahead is not None and abs(ahead) > CLOCK_MAY_DIFFER:
+        yield Finding("bad", "clock", f"{text}, {clock_in_words(ahead)}", fix)
+    elif now.year < _FIRST_YEAR:
+        yield Finding("bad", "clock", f"{text}: long ago", fix)
+    elif ahead is not None:
+        yield Finding("good", "clock", f"{text}, as the acquirer's")
+    else:
+        tool = shutil.which("timedatectl")
+        said = _said(tool, "show", "--property=NTPSynchronized", "--value") if tool else ""
+        if said == "yes":
+            yield Finding("good", "clock", f"{text}, set from the network")
+        else:
+            words = f"{text}; nobody has compared it: no sign-in since the start, no network time"
+            yield Finding("warning", "clock", words, "look at it; timedatectl")
+
+
+def acquirer(patient: Patient) -> Findings:
+    """Can it be reached from here, and does it prove who it is?"""
+    if patient.configuration is None:
+        return
+    from posd.diagnostics.probe import ProbeFailed, probe
+
+    host = patient.configuration.host
+    steps: list[str] = []
+
+    async def look() -> None:
+        steps.extend([line async for line in probe(host)])
+
+    try:
+        asyncio.run(look())
+    except ProbeFailed as error:
+        fix = "network cable or modem; address and port in [host]; posctl explain E201"
+        yield Finding("bad", "acquirer", "; ".join([*steps, str(error)]), fix)
+    else:
+        yield Finding("good", "acquirer", "; ".join(steps))
+
+
+SUBJECTS: Final[tuple[Callable[[Patient], Findings], ...]] = (
+    running, units, configuration, keys, ports, state_directory, people, clock, acquirer,
+)  # fmt: skip
+"""In this order: a later one may need what an earlier one found."""
+
+
+def _stand_in_keys() -> tempfile.TemporaryDirectory[str]:
+    """Credentials as only the service gets them, so that the rest of the file can be checked."""
+    directory = tempfile.TemporaryDirectory(prefix="posctl-")
+    for name, length in (("device-key", 32), ("master-key", 16)):
+        path = Path(directory.name, name)
+        path.touch(mode=0o600)
+        path.write_text(bytes(length).hex(), "ascii")
+    return directory
+
+
+def _key_file(patient: Patient, name: str) -> Path | None:
+    assert patient.configuration is not None
+    named = patient.configuration.keys
+    return named.device_key_file if name == "device-key" else named.master_key_file
+
+
+def _user(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
+
+
+def _said(*words: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - systemd's own tools, found by name
+            words, capture_output=True, text=True, timeout=_TOOL_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "no answer"
+    return done.stdout.strip() or done.stderr.strip()

@@ -1,0 +1,464 @@
+"""posctl as it is typed: what each word says of a real terminal, and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from posd.diagnostics.posctl.command import COMMANDS
+from posd.diagnostics.posctl.completion import completion
+from posd.diagnostics.posctl.layout import Paper
+from posd.texts.errors import ErrorCode
+from tests.posd.diagnostics.rig import ROOT, Shop, posctl, shop
+
+CARD = "6225000000000014"
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Signed in, one sale made, idle."""
+    with shop(tmp_path_factory.mktemp("shop")) as opened:
+        opened.open()
+        opened.sell()
+        opened.do(
+            "expect screen 交易成功", "expect paper 消费/SALE", "expect screen 请撕纸", "press 确认"
+        )
+        opened.do("expect paper 持卡人存根", "expect screen 请刷卡或输入金额")
+        yield opened
+
+
+def follow(terminal: Shop, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "posd.diagnostics.posctl", "--socket", str(terminal.socket), *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )  # fmt: skip
+
+
+def lines_until(process: subprocess.Popen[str], wanted: str) -> str:
+    """What it writes up to this; then Ctrl-C."""
+    assert process.stdout is not None
+    said = ""
+    late = threading.Timer(30, process.kill)
+    late.start()
+    for line in process.stdout:
+        said += line
+        if wanted in line:
+            break
+    process.send_signal(2)
+    process.communicate()
+    late.cancel()
+    assert wanted in said
+    assert process.returncode == 130
+    return said
+
+
+# --- looking --------------------------------------------------------------------------------------
+
+
+def test_status_is_one_screen(terminal: Shop) -> None:
+    said = terminal.posctl("status", LANG="C", COLUMNS="80")
+    assert said.code == 0, said.err
+    assert len(said.out.splitlines()) <= 24
+    for wanted in (
+        "T0000001 测试商户: sells",
+        "yes, operator 01",
+        "1 of 510",
+        "on this machine, ok",
+    ):
+        assert wanted in said.out
+
+
+def test_status_for_programs_is_one_json_object(terminal: Shop) -> None:
+    found = terminal.posctl("--json", "status").json
+    assert found["sells"] is True
+    again = terminal.posctl("status", "--json").json
+    assert {name for name in found if found[name] != again[name]} <= {"clock", "free_bytes"}
+
+
+def test_the_screen_is_what_the_clerk_sees(terminal: Shop) -> None:
+    said = terminal.posctl("screen")
+    rows = [row for row in terminal.stage.witness.screen if row]
+    assert len(rows) > 2
+    assert all(row in said.out for row in rows)
+
+
+def test_journal_and_show_tell_of_the_same_transaction_as_the_log(terminal: Shop) -> None:
+    (entry,) = terminal.posctl("journal", "--json").json["entries"]
+    assert (entry["amount"], entry["state"], entry["card"]) == (
+        12345,
+        "approved",
+        "622500******0014",
+    )
+    shown = terminal.posctl("show", str(int(entry["voucher"])), LANG="C")
+    assert shown.code == 0
+    assert "Approved" in shown.out
+    number = f"transaction={entry['transaction']}"
+    assert number in shown.out
+    assert f'"transaction": {entry["transaction"]}' in terminal.log()
+    assert terminal.posctl("show", "999999").code == 7
+
+
+def test_an_order_number_finds_its_attempt(terminal: Shop) -> None:
+    (entry,) = terminal.posctl("journal", "--json").json["entries"]
+    order = int(entry["voucher"]) - 1
+    assert terminal.posctl("show", str(order), "--json").json["entry"] == entry
+
+
+def test_flight_shows_lines_masked(terminal: Shop) -> None:
+    said = terminal.posctl("flight")
+    assert said.code == 0
+    for role in ("keypad", "display", "printer", "card_reader"):
+        assert role in said.out
+    assert CARD not in said.out
+    assert CARD.encode().hex(" ") not in said.out
+
+
+def test_metrics_are_the_exposition_text(terminal: Shop) -> None:
+    said = terminal.posctl("metrics")
+    assert re.search(r"^posd_up 1$", said.out, re.M)
+    assert said.out.endswith("\n")
+
+
+def test_the_configuration_shows_keys_as_check_values_only(terminal: Shop) -> None:
+    said = terminal.posctl("config")
+    assert "terminal_id" in said.out
+    assert re.search(r"master key +[0-9A-F]{8}", said.out)
+    for name in ("master", "device"):
+        assert (terminal.directory / f"{name}.key").read_text() not in said.out
+
+
+def test_events_begin_where_they_are_asked_for(terminal: Shop) -> None:
+    everything = [json.loads(line) for line in terminal.posctl("events", "--json").out.splitlines()]
+    names = [item.get("name") for item in everything]
+    assert "transaction.approved" in names
+    second = terminal.posctl(
+        "events", "--json", "--from", str(everything[1]["number"])
+    ).out.splitlines()
+    assert json.loads(second[0]) | {"id": 0} == everything[1] | {"id": 0}
+
+
+# --- live -----------------------------------------------------------------------------------------
+
+
+def test_watch_shows_what_happens(terminal: Shop) -> None:
+    process = follow(terminal, "watch")
+    time.sleep(0.7)
+    terminal.do("press 7", "expect screen 0.07", "press 取消", "expect screen 请刷卡或输入金额")
+    said = lines_until(process, "KeyPressed key=cancel")
+    assert "KeyPressed key=7" in said
+
+
+def test_a_trace_shows_messages_decoded_and_masked_and_can_be_ended_by_another(
+    terminal: Shop,
+) -> None:
+    process = follow(terminal, "trace", "on")
+    time.sleep(0.7)
+    assert terminal.posctl("echo").code == 0
+    time.sleep(0.3)
+    assert "1 traces ended" in terminal.posctl("trace", "off").out
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "-> acquirer" in said
+    assert "<- acquirer" in said
+    assert "0820" in said
+    assert "0830" in said
+    assert "ended by somebody else" in said
+
+
+def test_events_are_followed(terminal: Shop) -> None:
+    process = follow(terminal, "events", "--follow", "--from", "1")
+    time.sleep(0.7)
+    terminal.do(
+        "press 100", "press 确认", "expect screen 请刷卡", "press 取消", "wait 0.3 s", "press 取消"
+    )
+    lines_until(process, "order.created")
+
+
+# --- trying ---------------------------------------------------------------------------------------
+
+
+def idle(terminal: Shop) -> None:
+    for _ in range(4):
+        terminal.do("press 取消", "wait 0.1 s")
+
+
+def test_a_test_slip_is_printed_and_no_sale_knows_of_it(terminal: Shop) -> None:
+    idle(terminal)
+    time.sleep(5.5)  # acts in a row are slowed down
+    said = terminal.posctl("test", "printer")
+    assert said.code == 0, said.err
+    terminal.do("expect paper TEST PAGE")
+    assert terminal.posctl("status", "--json").json["waiting_slips"] == 0
+
+
+def test_the_display_shows_a_test_picture_and_then_what_it_should(terminal: Shop) -> None:
+    said = terminal.posctl("test", "display")
+    assert said.code == 0, said.err
+    terminal.do("expect screen 显示屏测试", "expect screen 请刷卡或输入金额 within 8 s")
+
+
+def test_the_keypad_and_the_reader_say_what_came(terminal: Shop) -> None:
+    for part, line, wanted in (
+        ("keypad", "press 取消", "the keypad sent cancel"),
+        ("reader", "swipe good", "card 622500******0014"),
+    ):
+        time.sleep(2)
+        process = follow(terminal, "test", part)
+        time.sleep(0.7)
+        terminal.do(line)
+        said, error = process.communicate(timeout=30)
+        assert process.returncode == 0, error
+        assert wanted in said
+    idle(terminal)
+
+
+def test_a_key_that_does_not_come_is_a_sentence(terminal: Shop) -> None:
+    time.sleep(2)
+    said = terminal.posctl("test", "keypad", "--seconds", "1")
+    assert said.code == 1
+    assert "nothing came within 1 s" in said.err
+
+
+def test_a_backup_is_made_at_once(terminal: Shop) -> None:
+    idle(terminal)
+    time.sleep(2)
+    said = terminal.posctl("backup")
+    assert said.code == 0, said.err
+    assert Path(said.out.split()[0]).is_file()
+
+
+# --- one file for support -------------------------------------------------------------------------
+
+
+def test_a_bundle_holds_what_helps_and_nothing_secret(terminal: Shop, tmp_path: Path) -> None:
+    target = tmp_path / "b.tar.gz"
+    said = terminal.posctl("bundle", "--to", str(target))
+    assert said.code == 0, said.err
+    assert target.stat().st_mode & 0o077 == 0
+    with tarfile.open(target) as archive:
+        parts = {
+            member.name.removeprefix("b/"): (archive.extractfile(member) or [b""]).read()  # type: ignore[union-attr]
+            for member in archive.getmembers()
+        }
+    wanted = {"status.json", "why.json", "configuration.json", "flight-printer.txt", "doctor.txt",
+              "journal.json", "metrics.json", "events.json", "system.txt", "MISSING.txt"}  # fmt: skip
+    assert wanted <= set(parts)
+    everything = b"\n".join(parts.values())
+    for secret in (
+        CARD.encode(),
+        CARD.encode().hex(" ").encode(),
+        (terminal.directory / "master.key").read_bytes(),
+        (terminal.directory / "device.key").read_bytes(),
+    ):
+        assert secret not in everything
+    assert json.loads(parts["status.json"])["terminal"] == "T0000001"
+
+
+def test_a_bundle_without_a_terminal_says_what_is_missing(tmp_path: Path) -> None:
+    target = tmp_path / "b.tar.gz"
+    said = posctl("--socket", str(tmp_path / "none"), "bundle", "--to", str(target))
+    assert said.code == 0, said.err
+    assert "without what the terminal says: no terminal answers" in said.out
+    with tarfile.open(target) as archive:
+        assert "b/doctor.txt" in archive.getnames()
+
+
+# --- without a terminal ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_every_error_code_is_explained(code: ErrorCode, capsys: pytest.CaptureFixture[str]) -> None:
+    from posd.diagnostics.posctl import main
+
+    for language in ("zh_CN", "en"):
+        assert main(["--language", language, "explain", code.lower()]) == 0
+        cause, _, remedy = capsys.readouterr().out.partition("->")
+        assert cause.startswith(f"{code} ")
+        assert remedy.strip()
+
+
+def test_response_codes_are_explained_and_unknown_ones_are_not_made_up() -> None:
+    assert "余额不足" in posctl("explain", "51", LANG="zh_CN.UTF-8").out
+    assert "Insufficient funds" in posctl("explain", "51", LANG="C").out
+    assert posctl("explain", "ZZ").code == 7
+    assert posctl("explain", "E999").code == 7
+
+
+def test_colour_only_on_a_terminal_and_never_with_no_color(terminal: Shop) -> None:
+    script = shutil.which("script")
+    assert script is not None
+    command = f"{sys.executable} -m posd.diagnostics.posctl --socket {terminal.socket} why"
+
+    def typed(**more: str) -> str:
+        environment = {**os.environ, "TERM": "vt100", **more}
+        if not more:
+            environment.pop("NO_COLOR", None)
+        return subprocess.run(
+            [script, "-qec", command, "/dev/null"], capture_output=True, text=True, cwd=ROOT,
+            env=environment, check=True,
+        ).stdout  # fmt: skip
+
+    assert "\x1b[32m" in typed()
+    assert "\x1b" not in typed(NO_COLOR="1")
+    assert "\x1b" not in terminal.posctl("why").out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_begins_with_an_example_that_is_one(
+    command: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from posd.diagnostics.posctl.command import Command, parser
+
+    assert isinstance(command, Command)
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args([command.name, "--help"])
+    assert ended.value.code == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == f"example: {command.example}"
+    words = command.example.removeprefix("sudo ").partition(" >")[0].split()
+    assert words[0] == "posctl"
+    assert parser().parse_args(words[1:]).chosen is command
+
+
+def test_a_mistake_on_the_command_line_is_one_line_and_a_hint() -> None:
+    for words in (("nonsense",), ("journal", "--count", "x"), ("show",), ()):
+        said = posctl(*words)
+        assert said.code == 2
+        assert [line[:6] for line in said.err.splitlines()] == ["posctl", "   -> "]
+
+
+def test_it_starts_without_the_daemon() -> None:
+    listed = subprocess.run(
+        [sys.executable, "-c", "import sys; from posd.diagnostics.posctl import main, connection, looks; "
+         "import posd.diagnostics.posctl.connection, posd.diagnostics.posctl.looks; print(*sys.modules)"],
+        capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT)},
+    ).stdout.split()  # fmt: skip
+    heavy = {
+        "asyncio",
+        "structlog",
+        "cryptography",
+        "construct",
+        "transitions",
+        "sqlite3",
+        "serial",
+        "posd.daemon",
+    }
+    assert heavy.isdisjoint(listed)
+
+
+# --- completion -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted", "unwanted"),
+    [
+        ("posctl s", {"status", "screen", "show"}, {"why"}),
+        ("posctl test ", {"printer", "keypad", "--seconds"}, {"status"}),
+        ("posctl explain E20", {"E201", "E205"}, {"E301"}),
+        ("posctl --json loglevel ", {"debug", "error"}, {"status"}),
+        ("posctl --socket /x why --l", {"--language"}, {"--socket"}),
+        ("posctl --language ", {"zh_CN", "en"}, {"why"}),
+    ],
+)
+def test_a_shell_completes_what_may_follow(
+    typed: str,
+    wanted: set[str],
+    unwanted: set[str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    import argparse
+
+    completion(argparse.Namespace(), Paper())
+    script = tmp_path / "completion"
+    script.write_text(capsys.readouterr().out)
+    words = typed.split(" ")
+    quoted = " ".join(f'"{word}"' for word in words)
+    asked = f'source {script}; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _posctl; echo "${{COMPREPLY[@]}}"'
+    bash = shutil.which("bash")
+    assert bash is not None
+    done = subprocess.run([bash, "-c", asked], capture_output=True, text=True, check=True)
+    found = set(done.stdout.split())
+    assert wanted <= found
+    assert unwanted.isdisjoint(found)
+
+
+# --- doctor ---------------------------------------------------------------------------------------
+
+
+def examined(opened: Shop, *words: str) -> dict[str, list[dict[str, str]]]:
+    said = opened.posctl(
+        "doctor", "--json", "--config", str(opened.directory / "posd.toml"), *words
+    )
+    found: dict[str, list[dict[str, str]]] = {}
+    for line in said.out.splitlines():
+        finding = json.loads(line)
+        found.setdefault(finding["what"], []).append(finding)
+    bad = any(each["state"] == "bad" for group in found.values() for each in group)
+    assert said.code == (6 if bad else 0), said
+    return found
+
+
+def states(found: dict[str, list[dict[str, str]]], what: str) -> list[str]:
+    return [each["state"] for each in found[what]]
+
+
+def test_doctor_looks_at_a_running_terminal(terminal: Shop) -> None:
+    found = examined(terminal)
+    for what in (
+        "configuration",
+        "device key",
+        "master key",
+        "keypad",
+        "display",
+        "printer",
+        "acquirer",
+        "clock",
+    ):
+        assert states(found, what) == ["good"], found[what]
+    assert "it sells" in found["terminal"][0]["found"]
+    (key,) = found["master key"]
+    assert re.search(r"check value [0-9A-F]{8} ", key["found"])
+
+
+def test_doctor_finds_what_is_wrong_with_a_terminal_that_does_not_run(tmp_path: Path) -> None:
+    with shop(tmp_path) as opened:
+        opened.stage.installation.load()
+        (tmp_path / "master.key").write_text("00112233")
+        found = examined(opened)
+        assert states(found, "terminal") == ["bad"]
+        assert found["configuration"][0]["state"] == "bad"
+        assert "master_key_file" in found["configuration"][0]["found"]
+        (tmp_path / "master.key").write_text("00" * 16)
+        opened.stage._loop.call(lambda: opened.stage._counter.plug("printer", plugged=False))
+        (tmp_path / "state").chmod(0o755)
+        found = examined(opened)
+        assert states(found, "configuration") == ["good"]
+        assert states(found, "printer") == ["bad"]
+        assert "is not there" in found["printer"][0]["found"]
+        assert "bad" in states(found, "state directory")
+        assert found["state directory"][0]["fix"].startswith("chmod 700 ")
+        assert states(found, "acquirer") == ["bad"]
+        assert "connection refused" in found["acquirer"][0]["found"]
+
+
+def test_doctor_says_what_to_fix_in_words(tmp_path: Path) -> None:
+    said = posctl(
+        "--socket", str(tmp_path / "none"), "doctor", "--config", str(tmp_path / "posd.toml")
+    )
+    assert said.code == 6
+    assert "FIX" in said.out
+    assert "no terminal answers" in said.out
+    assert "-> " in said.out
