@@ -29,19 +29,19 @@ from posd.money.agenda import Agenda, Job
 from posd.money.cases import Cases
 from posd.money.desk import Desk
 from posd.money.financial import Financial
-from posd.money.kinds import KINDS
 from posd.money.line import HostLine, LastExchange
 from posd.money.notices import Notices
 from posd.money.recovery import decide_open_intents, recover
 from posd.money.refusals import Refusal as Refusal
 from posd.money.refusals import refusal_of_original
-from posd.money.requests import Reference, Request, SwipedCard, request_of
+from posd.money.requests import Request, SwipedCard, request_of
 from posd.money.reversals import Reversals
 from posd.money.session import Session
 from posd.money.settlement import Settlement
 from posd.money.settlement_time import SettlementTime
 from posd.money.sign_in import SignIn
-from posd.money.totals import SettlementTotals, amount_of
+from posd.money.totals import SettlementTotals
+from posd.money.voiding import void_request
 from posd.settings import Configuration, make_dialect
 from protocol import Key, PinBlock
 from protocol.keys import WorkingKeys
@@ -224,30 +224,11 @@ class Money:
 
         card is None where the shop does not ask for it again; then number and expiry come from the ledger.
         """
-        record = self._desk.ledger.transactions.get(original)
-        kind = "sale_void" if record.kind == "sale" else "completion_void"
-        try:
-            account = self._desk.ledger.transactions.card(original)
-        except KeyError:
-            self._refuse(Refusal.CARD_ERASED)
-            return
-        if card is not None:
-            if card.track2.pan != account[0]:
-                self._refuse(Refusal.OTHER_CARD)
-                return
-            account = (card.track2.pan, card.track2.expiry)
-        self.request(
-            Request(
-                KINDS[kind],
-                amount_of(record),
-                account,
-                card,
-                pin_block,
-                original=record,
-                reference=Reference.of(record),
-                supervisor=supervisor,
-            )
-        )
+        request = void_request(self._desk.ledger, original, card, pin_block, supervisor)
+        if isinstance(request, Refusal):
+            self._refuse(request)
+        else:
+            self.request(request)
 
     def request(self, request: Request) -> None:
         """Any financial request. The dialogue's checks are made again here, when its turn has come."""

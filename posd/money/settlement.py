@@ -362,7 +362,7 @@ def _results(element_48: str) -> tuple[ClassResult, ClassResult | None] | None:
 
 
 def _settled(record: SettlementRecord) -> dict[str, object]:
-    """The fields of the event: both classes together; domestic and foreign: the host's results, 1 balanced."""
+    """The fields of the event: both classes together, and the host's results for each (1 balanced)."""
     totals = SettlementTotals.from_plain(record.totals).whole
     results = _results(record.answer)
     domestic, foreign = results if results is not None else (None, None)

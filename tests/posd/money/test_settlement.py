@@ -195,7 +195,7 @@ def test_after_batch_999999_comes_000001(counter: Counter) -> None:
 def test_a_void_of_a_settled_sale_is_refused(counter: Counter) -> None:
     sale = counter.approved_sale(100)
     settled(counter)
-    assert only_refusal(counter.void(sale.id)) == "card_erased"
+    assert only_refusal(counter.void(sale.id)) == "original_settled"
     request = request_of(
         "sale_void", 100, SwipedCard(CARDS["nopin"].track2), original=sale, supervisor="00"
     )
