@@ -31,6 +31,7 @@ from protocol.response_codes import look_up
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
 
+SIGN_OFF: Final = "sign_off"
 SIGN_IN: Final = "sign_in.begin"
 """Where every way to a sign-in begins: a number and a password, or at once."""
 
@@ -54,7 +55,13 @@ def start_sign_in(dialogue: Dialogue, _event: object) -> None:
 
 
 def start_sign_off(dialogue: Dialogue, _event: object) -> None:
+    dialogue.form.reason = SIGN_OFF
     dialogue.money.sign_off()
+
+
+def wanted_to_leave(dialogue: Dialogue, _event: object) -> bool:
+    """Was it the sign-off that failed?"""
+    return dialogue.form.reason == SIGN_OFF
 
 
 def keep_failure(dialogue: Dialogue, event: SignInEnded) -> None:
@@ -155,6 +162,7 @@ FLOW = assemble(
             *_wait("waiting"),
             *_wait("leaving"),
             Row("number", "clear", None, IDLE),
+            Row("failed", "confirm", wanted_to_leave, "leaving", start_sign_off),
             Row("failed", "confirm", None, "waiting", start_sign_in),
             Row("failed", "clear", None, IDLE),
         ),

@@ -82,7 +82,7 @@ class Clerk:
         for word in keys.split():
             for key in [KEYS[word]] if word in KEYS else [Key(digit) for digit in word]:
                 self.stage.press(key)
-                assert self.dialogue.cut == ()
+                assert not self.stage.powered or self.dialogue.cut == ()
         return self.screen
 
     def swipe(self, card: str = "nopin", fault: str = "good") -> str:
