@@ -108,7 +108,8 @@ def waiting_screen(dialogue: Dialogue) -> Screen:
     title = dialogue.text("title.orders_applied", count=len(waiting))
     chosen = chosen_application(dialogue)
     if chosen is None:
-        return Screen(title, (dialogue.text("line.no_orders"),), dialogue.text("hint.confirm"))
+        body = (dialogue.text("line.no_applications"),)
+        return Screen(title, body, dialogue.text("hint.confirm"))
     rows = tuple(_row(dialogue, each) for each in waiting)
     return Screen(title, rows, dialogue.text("hint.confirm_read"), waiting.index(chosen))
 

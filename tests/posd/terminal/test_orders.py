@@ -160,7 +160,7 @@ def test_a_cancellation_waits_for_the_supervisor_and_is_approved_later(clerk: Cl
     assert "主管密码" in clerk.press("1")
     assert "已办理" in clerk.press("123456 确认")
     assert state(clerk, order) is OrderState.CANCELLED
-    assert "没有订单" in clerk.press("▲")
+    assert "没有待审批的" in clerk.press("▲")
 
 
 def test_a_refusal_has_a_reason_and_the_order_stays(clerk: Clerk) -> None:
