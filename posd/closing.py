@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -78,20 +78,21 @@ def as_slip(lines: list[str]) -> Slip:
     return Slip(tuple(Text(line) for line in lines))
 
 
-def wipe(file: Path) -> bool:
-    """Overwrite a key's file, and take it away; False: there was none. Raises OSError.
+def wipe(files: Sequence[Path]) -> None:
+    """Overwrite keys' files with digits that are no keys, then take them away. Raises OSError.
 
-    Not guaranteed: that flash memory keeps no older copy. What was sealed under the device key is erased too.
+    The device key comes first among them and is overwritten last: as long as it is there, a closing that was
+    interrupted can be ended. Not guaranteed: that flash memory keeps no older copy; what was sealed under the
+    device key is erased by then.
     """
-    try:
+    for file in reversed(files):
         descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        os.write(descriptor, secrets.token_bytes(os.fstat(descriptor).st_size))
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    file.unlink()
-    sync(file.parent)
-    return True
+        try:
+            size = os.fstat(descriptor).st_size
+            os.write(descriptor, secrets.token_hex(size)[:size].encode("ascii"))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    for file in files:
+        file.unlink()
+        sync(file.parent)

@@ -169,10 +169,11 @@ def _close(configuration: Configuration, options: argparse.Namespace) -> list[st
     said = [f"{options.report}: written"]
     if options.print:
         said.append(asyncio.run(_print(configuration, lines)))
-    wiped = [str(file) for file in _key_files(configuration) if wipe(file)]
+    keys = _key_files(configuration)
+    wipe(keys)
     return [
         *said,
-        f"wiped: {', '.join(wiped)}" if wiped else "no key was left",
+        f"wiped: {', '.join(map(str, keys))}",
         "This terminal is closed. systemctl disable --now posd keeps it from being started again.",
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +14,13 @@ from devices.simulated.printer import SimulatedPrinter
 from posd.cli import main
 from posd.core.events import Key
 from posd.ledger.inspection import reading
-from posd.ledger.retirement import retirement_of
+from posd.ledger.retirement import retired_mark, retirement_of
 from posd.state_lock import StateLock
 from posd.testing.in_process import InProcessStage
 from posd.testing.loop_thread import LoopThread
 from posd.testing.player import Player
 from posd.testing.script import parse
+from tests.posd.test_moving import Killer, survives
 
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = "correct horse battery"
@@ -318,7 +320,7 @@ def test_a_terminal_that_moved_is_closed_when_the_other_one_trades(
 def test_closing_that_was_interrupted_is_ended_by_closing_again(
     settled: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(_file: Path) -> bool:
+    def fails(_files: list[Path]) -> None:
         raise OSError(5, "Input/output error", "device.key")
 
     with monkeypatch.context() as broken:
@@ -334,3 +336,35 @@ def test_closing_that_was_interrupted_is_ended_by_closing_again(
     assert retirement.why == "closed"
     assert settled.tool("close", "--report", tmp_path / "second") == 0
     assert not any(file.exists() for file in key_files(settled))
+
+
+def test_killed_anywhere_while_it_is_closed_no_key_goes_before_the_ledger_says_closed(
+    settled: Shop, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    shutil.copytree(settled.directory, kept)
+    keys = [file.read_text() for file in key_files(settled)]
+    config = str(settled.stage.installation.configuration_file)
+    point = 0
+    while True:
+        shutil.rmtree(settled.directory)
+        shutil.copytree(kept, settled.directory)
+
+        def close(_killer: Killer, report: Path = tmp_path / f"report-{point}") -> None:
+            assert main(["close", "--config", config, "--report", str(report)]) == 0
+
+        killed = survives(close, point)
+        left = [file.read_text() if file.exists() else "" for file in key_files(settled)]
+        mark = retired_mark(settled.ledger).exists()
+        assert mark or left == keys, f"step {point}: a key is gone, and the terminal is not closed"
+        if keys[0] == left[0]:
+            again = main(
+                ["close", "--config", config, "--report", str(tmp_path / f"again-{point}")]
+            )
+            assert again == 0
+            left = [file.read_text() if file.exists() else "" for file in key_files(settled)]
+        assert not set(left) & set(keys), "nothing is left of either key"
+        if not killed:
+            break
+        point += 1
+    assert point > 8
