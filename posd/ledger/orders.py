@@ -1,6 +1,6 @@
 """Orders: what customers owe, from the confirmed amount until it is paid or given up. Never erased.
 
-Each change is one conditional update, a step of the order's story, and an event in the outbox, all in the
+Each change is an update, a step of the order's story, and an event in the outbox, all in the
 commit of the caller. What may be done with an order is asked of `obstacle`, here and by the dialogue.
 """
 
@@ -17,8 +17,6 @@ from posd.ledger.records import OrderRecord, OrderState, OrderStep
 EXPIRED: Final = "expired"
 NOBODY: Final = "posd"  # whom a rule is written down as
 LABEL_DIGITS: Final = 11
-
-
 _KEEPS_APPLICATIONS: Final = frozenset({"created", "held", "resumed"})
 
 
@@ -48,7 +46,7 @@ class Orders:
     ) -> int:
         """So much was paid; returns what is still due. Nothing due: the order is paid.
 
-        Whatever state it is in: what was paid is a fact.
+        A partial approval leaves a remainder. Whatever state it is in: what was paid is a fact.
         """
         order = self.get(identity)
         paid = order.paid + amount
@@ -59,10 +57,6 @@ class Orders:
         self._close(identity, OrderState.PAID, at, operator, "", paid=paid, means=means)
         self._changed(identity, "paid", at, operator)
         return 0
-
-    def paid_in_part(self, identity: int, amount: int, at: int, operator: str = "") -> int:
-        """See receive(): a partial approval leaves a remainder on the order."""
-        return self.receive(identity, amount, at, operator)
 
     def undo_payment(self, identity: int, amount: int, at: int, operator: str = "") -> None:
         """A payment was voided. The only one: the order is voided; else what it paid is due again."""

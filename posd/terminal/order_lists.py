@@ -11,12 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from devices import columns as grid
+from posd.core.events import KeyPressed
 from posd.ledger.applications import Decision
 from posd.ledger.ledger import moment
 from posd.ledger.order_rules import Action, Obstacle
 from posd.ledger.records import Application, OrderRecord, OrderState, PrintJob
 from posd.receipts import orders as slips
 from posd.terminal.cases import age_text
+from posd.terminal.choices import is_digit
 from posd.terminal.machine import IDLE, STAY, Row
 from posd.terminal.screens import Screen
 from posd.texts import Catalogue, amount_text
@@ -153,7 +155,7 @@ def _row(texts: Catalogue, order: OrderRecord, now: int) -> str:
     amount = amount_text(order.due if order.state is OrderState.UNPAID else order.amount)
     row = f"{name} {amount}"
     if grid.width(row) > _COLUMNS:
-        row = f"{name.lstrip('0')} {amount.partition('.')[0]}"
+        row = f"{name} {amount.partition('.')[0]}"
     if grid.width(row) > _COLUMNS:
         row = grid.fit(name, _COLUMNS)  # eleven digits and a large amount: the label tells
     longer = f"{row} {age_text(texts, now - order.created_at)}"
@@ -261,6 +263,15 @@ def print_note(dialogue: Dialogue, _event: object) -> None:
     with ledger.commit("order_note"):
         job = ledger.print_jobs.add(None, slips.NOTE, slip)
     dialogue.form.jobs = [PrintJob(job, None, slips.NOTE, slip)]
+
+
+def has_note(dialogue: Dialogue, event: KeyPressed) -> bool:
+    """Is the note asked for, and is it true?"""
+    return is_digit("1", dialogue, event) and is_unpaid(dialogue, event)
+
+
+def say_no_note(dialogue: Dialogue, _event: object) -> None:
+    dialogue.say("say.order_no_note")
 
 
 def is_unpaid(dialogue: Dialogue, _event: object) -> bool:

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Final
 from posd.ledger.order_rules import Action
 from posd.ledger.orders import LABEL_DIGITS
 from posd.terminal.choices import is_digit, say_no_item
-from posd.terminal.exchange import BLOCKED, is_closed, keep_closed
+from posd.terminal.exchange import BLOCKED, keep_closed
 from posd.terminal.fields import TextField, amount_rows, has_something, text_rows
-from posd.terminal.flows.orders import CARD, is_above_limit, say_above_limit
+from posd.terminal.flows.orders import (
+    CARD,
+    is_above_limit,
+    say_above_limit,
+    wants_to_pay_when_closed,
+)
 from posd.terminal.flows.sale import say_order_stays
 from posd.terminal.machine import IDLE, STAY, Part, Row, Step, assemble
 from posd.terminal.order_finding import amount_is_zero
@@ -24,7 +29,6 @@ from posd.terminal.order_lists import (
     the_order,
     unpaid_orders,
     want,
-    wants,
 )
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
@@ -88,10 +92,6 @@ def say_label_missing(dialogue: Dialogue, _event: object) -> None:
     dialogue.say("say.label_missing")
 
 
-def begin_label(dialogue: Dialogue, _event: object) -> None:
-    dialogue.form.label = ""
-
-
 _UNPAID = partial(list_screen, unpaid_orders, "title.orders_unpaid", "hint.choose")
 
 HOLD = assemble(
@@ -145,10 +145,6 @@ def resume(dialogue: Dialogue, _event: object) -> None:
 def resume_and_pay(dialogue: Dialogue, event: object) -> None:
     resume(dialogue, event)
     take_for_payment(dialogue, event)
-
-
-def wants_to_pay_when_closed(dialogue: Dialogue, event: object) -> bool:
-    return wants(Action.PAY, dialogue, event) and is_closed(dialogue, event)
 
 
 HELD = assemble(

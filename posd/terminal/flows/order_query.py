@@ -24,11 +24,13 @@ from posd.terminal.order_finding import (
 )
 from posd.terminal.order_lists import (
     found_orders,
+    has_note,
     is_unpaid,
     list_rows,
     list_screen,
     order_screen,
     print_note,
+    say_no_note,
     want,
 )
 from posd.terminal.screens import Screen
@@ -111,7 +113,8 @@ FINDING = (
             Row("date", "confirm", is_no_date, STAY, say_is_no_date),
             Row("date", "confirm", None, "list", keep_date),
             *list_rows("list", found_orders, "shown"),
-            Row("shown", "digit", partial(is_digit, "1"), SLIPS, print_note),
+            Row("shown", "digit", has_note, SLIPS, print_note),
+            Row("shown", "digit", partial(is_digit, "1"), STAY, say_no_note),
             Row("shown", "digit", partial(is_digit, "2"), STAY, begin_set_back),
             Row("shown", "digit", None, STAY, say_no_item),
             Row("shown", "confirm", is_unpaid, "orders.actions"),

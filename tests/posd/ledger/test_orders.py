@@ -53,7 +53,7 @@ def test_an_approval_pays_the_order_and_its_void_voids_it(ledger: Ledger) -> Non
 def test_a_partial_approval_leaves_a_remainder_that_is_due(ledger: Ledger) -> None:
     mine = order(ledger)
     with ledger.commit("part"):
-        assert ledger.orders.paid_in_part(mine, 5000, ledger.now(), "01") == 7345
+        assert ledger.orders.receive(mine, 5000, ledger.now(), "01") == 7345
     left = ledger.orders.get(mine)
     assert (left.state, left.paid, left.due) == (OrderState.UNPAID, 5000, 7345)
     with ledger.commit("rest"):

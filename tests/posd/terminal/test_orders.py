@@ -373,6 +373,13 @@ def test_an_order_with_an_approved_sale_is_not_set_back_and_the_screen_says_why(
     assert clerk.state == "order_query.shown"
 
 
+def test_a_paid_order_has_no_note_that_it_is_not_paid(clerk: Clerk) -> None:
+    sale = clerk.sell()
+    slips = len(clerk.paper)
+    assert "只有未支付的订单" in clerk.press(f"确认 5 4 1 {int(sale.stan)} 确认 1")
+    assert len(clerk.paper) == slips
+
+
 def test_an_unpaid_order_needs_no_setting_back(clerk: Clerk) -> None:
     order = leave_unpaid(clerk)
     assert "不用改回" in clerk.press(f"确认 5 4 1 {int(order.number)} 确认 2")
