@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from posd.service_manager import ServiceManager
+from posd.service_manager import HandedOver, ServiceManager
 
 
 @pytest.fixture
@@ -86,3 +88,42 @@ def test_no_child_can_speak_for_this_process() -> None:
     environment = {"NOTIFY_SOCKET": "/x", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "1", "HOME": "/"}
     ServiceManager(environment).close()
     assert environment == {"HOME": "/"}
+
+
+HANDED_OVER = """
+import os, socket, sys
+listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+listening.bind(sys.argv[1])
+listening.listen()
+if listening.fileno() != 3:
+    os.dup2(listening.fileno(), 3)
+from posd.diagnostics.socket_path import NAME
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": NAME}
+from posd.service_manager import HandedOver
+handed_over = HandedOver(os.environ)
+first = handed_over.listening()
+first.close()
+second = handed_over.listening()
+client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+client.connect(sys.argv[1])
+second.accept()[0].close()
+handed_over.end()
+print("accepted", "LISTEN_FDS" in os.environ)
+"""
+
+
+def test_the_socket_that_was_handed_over_serves_every_life(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", HANDED_OVER, str(tmp_path / "socket")],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stdout == "accepted False\n", done.stderr
+
+
+def test_without_a_service_manager_nothing_was_handed_over() -> None:
+    handed_over = HandedOver({})
+    assert handed_over.listening() is None
+    handed_over.end()
