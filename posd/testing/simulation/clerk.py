@@ -37,10 +37,10 @@ _DIGITS: Final = tuple(Key(str(digit)) for digit in range(10))
 _UNREADABLE: Final = ("lrc", "parity", "start_sentinel", "length", "whatever")
 PASSWORDS: Final = {"cashier": "0000", "supervisor": "123456", "administrator": "12345678"}
 _GOALS: Final = (
-    (50, "sale"), (14, "void"), (3, "card"), (2, "sign_in.begin"), (1, "sign_in.leaving"),
+    (35, "sale"), (12, "void"), (3, "card"), (2, "sign_in.begin"), (1, "sign_in.leaving"),
     (1, "version"), (7, "refund"), (8, "pre_authorisation"), (6, "completion"),
     (3, "completion_notice"), (4, "completion_void"), (4, "pre_authorisation_void"), (3, "balance"),
-    (4, "settlement"), (5, "orders"), (2, "hold"), (2, "held"), (1, "order_query"),
+    (4, "settlement"), (6, "orders"), (2, "hold"), (2, "held"), (2, "order_query"),
     (2, "order_approval"), (1, "order_reports"), (2, "in_doubt"), (1, "kept"), (2, "operators"),
     (1, "lock"), (0.5, "password_change"), (0.5, "shutdown"), (0.5, "device_check"),
     (1, "settlement.printing"),
@@ -276,7 +276,7 @@ class Clerk:
 
     def _order_action(self) -> float:
         """Paid now, most of the time."""
-        return self._type(self._chance.weighted(((6, "1"), *((1, digit) for digit in "234567"))))
+        return self._type(self._chance.weighted(((4, "1"), *((1, digit) for digit in "234567"))))
 
     def _order_amount(self) -> float:
         if self._life().core.dialogue.form.amount:

@@ -12,6 +12,7 @@ from posd.acquirer.answers import Delivery
 from posd.acquirer.situation import Options
 from posd.keys import Keys
 from posd.ledger.errors import LedgerError
+from posd.ledger.records import State
 from posd.testing.checks.evidence import Expectations, Violation
 from posd.testing.simulation import terminal_settings
 from posd.testing.simulation.chance import Chance
@@ -32,6 +33,8 @@ MOST_TRANSACTIONS: Final = 40
 FEWEST_FAULTS: Final = 10
 _LONGEST_REST: Final = 12 * 3600.0  # s of virtual time, after which nothing may be in doubt
 _SHOWS_APPROVAL: Final = ("slip.printing", "slip.tear", "slip.trouble", "last.shown")
+_LAST_CARDS: Final = ("nopin", "second", "nopin", "second")
+_LAST_WAIT: Final = 400.0  # s: longer than every try of a notice that may go first
 _LATE: Final = 700.0  # s in which everything that is late arrives
 
 
@@ -93,7 +96,7 @@ class Day(Levers):
             self.note,
             self._business.request,
             pause,
-            chance.one((0.2, 0.5, 0.8)),
+            chance.one((0.1, 0.3, 0.7)),
         )
         self._troublemaker = Troublemaker(Chance(seed, "trouble"), self)
 
@@ -130,7 +133,7 @@ class Day(Levers):
 
     def _trade(self) -> None:
         chance = Chance(self.seed, "trade")
-        wanted = chance.whole(8, MOST_TRANSACTIONS)
+        wanted = chance.whole(8, MOST_TRANSACTIONS - len(_LAST_CARDS))
         trouble = chance.between(0.01, 0.1)  # how likely before each thing that the clerk does
         end = self._world.monotonic() + self._hours * 3600
         while self._world.monotonic() < end and not self._broken:
@@ -167,10 +170,35 @@ class Day(Levers):
         self._pass(_LATE)
         self._until_quiet()
         if self._chance.happens(0.5) and not self._broken:
-            self._business.settle()
-            self._pass(5.0)
-            self._until_quiet()
+            self._settle()
         self._pass(5.0)
+        if not self._broken:
+            self._sell_once_more()
+
+    def _settle(self) -> None:
+        self._business.settle()
+        self._pass(5.0)
+        self._until_quiet()
+
+    def _sell_once_more(self) -> None:
+        """Whatever a day was like, afterwards the shop sells: signed in, and with room in the batch."""
+        money = self._running().core.money
+        for card in _LAST_CARDS:
+            if not money.signed_in:
+                self._business.sign_in()
+                self._pass(_LAST_WAIT)
+            if money.refusal() == "batch_full":
+                self._settle()
+                continue
+            made = self._running().transactions_made()
+            self._business.plain_sale(card)
+            self._pass(_LAST_WAIT)
+            newest = self._running().ledger.transactions.last("sale", *State)
+            more = self._running().transactions_made() > made
+            if self._broken or (more and newest is not None and newest.state is State.APPROVED):
+                return
+        why = money.refusal() or (newest and f"{newest.state} {newest.response_code}")
+        self._breaks("M5", "it does not sell any more", f"at rest: {why}")
 
     def _until_quiet(self) -> None:
         """What is in doubt ends by itself; a settlement that was begun wants a key now and then."""
@@ -190,8 +218,6 @@ class Day(Levers):
 
     def _judge(self) -> DayReport:
         life = self._running()
-        if not self._broken and life.core.money.refusal() == "reversal_pending":
-            self._breaks("M5", "the terminal did not open again", "at rest")
         life.end()
         self._life = None
         verdict = judge(self._surroundings, self._host.ledger.connection, self._expected)

@@ -9,7 +9,7 @@ from typing import Final
 from posd.acquirer.cards import BY_NAME, TestCard
 from posd.ledger.records import State, TransactionRecord
 from posd.money.kinds import KINDS
-from posd.money.requests import Reference, Request, SwipedCard
+from posd.money.requests import Reference, Request, SwipedCard, request_of
 from posd.testing.simulation.chance import Chance
 from posd.testing.simulation.clerk import GOOD_CARDS, SMALL_AMOUNTS
 from posd.testing.simulation.life import Life
@@ -29,6 +29,7 @@ _IN_DOUBT: Final = (State.PENDING, State.UNRESOLVED)
 _SUPERVISOR: Final = "00"
 _ADMINISTRATOR: Final = "99"
 _CASHIER: Final = "01"
+_PLAIN: Final = 12_345  # fen
 _ORDINARY: Final = 400  # fen: from here on amounts choose no outcome at the test acquirer
 
 
@@ -71,6 +72,18 @@ class OtherBusiness:
         )
         about = f" of {original.stan}" if original else ""
         self._note(f"asks for {kind}{about}, {amount} fen, card {card.name}")
+        life = self._life()
+        life.ask(lambda: life.core.money.request(request))
+
+    def sign_in(self) -> None:
+        self._note("asks for a sign-in")
+        life = self._life()
+        life.ask(lambda: life.core.money.sign_in(_CASHIER))
+
+    def plain_sale(self, card: str) -> None:
+        """As plain as can be."""
+        self._note(f"asks for a plain sale, card {card}")
+        request = request_of("sale", _PLAIN, SwipedCard(BY_NAME[card].track2))
         life = self._life()
         life.ask(lambda: life.core.money.request(request))
 
