@@ -229,7 +229,8 @@ class Settlement:
 
         def answered(answer: Message) -> None:
             code = str(answer.elements[39])
-            if ends and code != APPROVED:
+            unread = asks_sign_in(code)  # still, after a sign-in: it says nothing about the item
+            if unread or (ends and code != APPROVED):
                 self._refused(record, answer, code, done)
                 return
             with desk.ledger.commit("settlement_uploaded"):

@@ -136,6 +136,18 @@ def test_a_host_that_goes_on_wanting_a_sign_in_is_refused_once(counter: Counter)
     settled(counter)
 
 
+def test_an_item_that_the_host_would_not_even_read_is_not_declined(counter: Counter) -> None:
+    a_day(counter)
+    unbalance(counter)
+    counter.order_at_host("batch_upload", "77", times=2)
+    event = ended(settle(counter))
+    assert (event.settled, event.reason, event.code) == (False, "refused", "77")
+    settled(counter)
+    record = counter.ledger.batches.last_closed()
+    assert record is not None
+    assert {each.response_code for each in counter.ledger.batches.uploads(record.id)} == {"00"}
+
+
 @pytest.mark.parametrize("kind", ["settlement", "batch_upload"])
 def test_a_refusal_is_shown_and_a_key_tries_again(counter: Counter, kind: str) -> None:
     counter.approved_sale(100)
