@@ -12,10 +12,11 @@ from posd.ledger.transactions import record_of
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which transactions: each one; else those with this voucher number (6 digits), of cards that end so
-    (4 digits), or of this amount (fen)."""
+    """Which transactions: each one; else those with this voucher number (6 digits), of this order, of
+    cards that end so (4 digits), or of this amount (fen)."""
 
     stan: str = ""
+    order: int | None = None
     card_end: str = ""
     amount: int | None = None
 
@@ -126,6 +127,8 @@ def _condition(wanted: Wanted) -> tuple[str, tuple[object, ...]]:
     """With the expressions of the indexes, word for word."""
     if wanted.stan:
         return "stan = ?", (wanted.stan,)
+    if wanted.order is not None:
+        return "order_id = ?", (wanted.order,)
     if wanted.card_end:
         return "substr(masked_card, -4) = ?", (wanted.card_end,)
     if wanted.amount is not None:

@@ -12,17 +12,15 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from posd.core.events import CardSwiped, PinEntered
-from posd.ledger.ledger import moment
+from posd.core.events import CardSwiped
 from posd.ledger.records import IN_DOUBT, State, TransactionRecord
+from posd.ledger.search import Wanted
 from posd.money.kinds import KINDS
-from posd.money.requests import Reference, Request
 from posd.terminal.fields import (
     DATE,
     REFERENCE,
     VOUCHER,
     TextField,
-    Title,
     is_empty,
     is_incomplete,
     is_no_date,
@@ -40,10 +38,11 @@ if TYPE_CHECKING:
 
 _LEAP_YEAR: Final = 2000
 _DAYS: Final = 366
+_DONE: Final = frozenset({State.APPROVED, State.VOIDED, State.COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Originals:
     """Which originals a flow is about.
 
     code: what of the slip names one that is not in this ledger. wrong_kind: the text for a voucher
@@ -59,11 +58,25 @@ class Wanted:
 # --- which one ------------------------------------------------------------------------------------
 
 
-def found(wanted: Wanted, dialogue: Dialogue) -> TransactionRecord | None:
+def with_number(dialogue: Dialogue, number: str) -> list[TransactionRecord]:
+    """The transactions that a number on a slip names, the newest first.
+
+    An order's number names the attempts to pay it: first what was approved.
+    """
+    ledger, stan = dialogue.ledger, number.zfill(VOUCHER.length)
+    named = ledger.search.by_voucher(stan)
+    order = None if named else ledger.orders.find(stan)
+    if order is None:
+        return named
+    attempts = ledger.search.journal(Wanted(order=order.id), limit=-1)
+    return sorted(attempts, key=lambda each: each.state not in _DONE)
+
+
+def found(wanted: Originals, dialogue: Dialogue) -> TransactionRecord | None:
     """What this ledger has under what was typed; of a closed batch only with its date."""
     form, search = dialogue.form, dialogue.ledger.search
     if form.number:
-        candidates = search.by_voucher(form.number.zfill(VOUCHER.length))
+        candidates = with_number(dialogue, form.number)
         if form.date and is_of_closed_batch(dialogue, None):
             candidates = [each for each in candidates if _date(dialogue, each) == form.date]
         return next(iter(candidates), None)
@@ -79,12 +92,11 @@ def _date(dialogue: Dialogue, record: TransactionRecord) -> str:
 
 def is_of_closed_batch(dialogue: Dialogue, _event: object) -> bool:
     """Is the newest one with this voucher number of a batch that is closed? Numbers come round again."""
-    number = dialogue.form.number.zfill(VOUCHER.length)
-    newest = next(iter(dialogue.ledger.search.by_voucher(number)), None)
+    newest = next(iter(with_number(dialogue, dialogue.form.number)), None)
     return newest is not None and newest.batch != dialogue.ledger.counters.open_batch
 
 
-def refusal_of(wanted: Wanted, dialogue: Dialogue) -> str:
+def refusal_of(wanted: Originals, dialogue: Dialogue) -> str:
     """Which text says why what was typed cannot be taken; "" when it can."""
     record = found(wanted, dialogue)
     if record is None:
@@ -128,7 +140,7 @@ def approved_amount(record: TransactionRecord) -> int:
 
 
 def by_voucher(
-    wanted: Wanted, then: str, hint: str, *before: Row, known: Action | None = None
+    wanted: Originals, then: str, hint: str, *before: Row, known: Action | None = None
 ) -> Part:
     """Step voucher: an original of this ledger, into the form; rows of `before` see 确认 first."""
 
@@ -156,7 +168,9 @@ def by_voucher(
     )
 
 
-def choose_original(wanted: Wanted, then: str, *, known: tuple[str, Action] | None = None) -> Part:
+def choose_original(
+    wanted: Originals, then: str, *, known: tuple[str, Action] | None = None
+) -> Part:
     """Steps voucher, code and date, then `then`; with the original in the form when it is here.
 
     known: another step for that case, and what is done there.
@@ -210,7 +224,7 @@ def choose_original(wanted: Wanted, then: str, *, known: tuple[str, Action] | No
     )
 
 
-def taking(wanted: Wanted, do: Action | None) -> Action:
+def taking(wanted: Originals, do: Action | None) -> Action:
     """The original, when this ledger holds it; what was typed stays in the form either way."""
 
     def take_original(dialogue: Dialogue, event: object) -> None:
@@ -221,11 +235,11 @@ def taking(wanted: Wanted, do: Action | None) -> Action:
     return take_original
 
 
-def is_refused(wanted: Wanted, dialogue: Dialogue, _event: object) -> bool:
+def is_refused(wanted: Originals, dialogue: Dialogue, _event: object) -> bool:
     return refusal_of(wanted, dialogue) != ""
 
 
-def say_refusal(wanted: Wanted, dialogue: Dialogue, _event: object) -> None:
+def say_refusal(wanted: Originals, dialogue: Dialogue, _event: object) -> None:
     original = found(wanted, dialogue)
     card = short_card(original.masked_card) if original else ""
     dialogue.say(refusal_of(wanted, dialogue), card=card)
@@ -239,7 +253,7 @@ def take_whole(dialogue: Dialogue, _event: object) -> None:
 
 
 def nothing_more(_dialogue: Dialogue, _original: TransactionRecord) -> str:
-    """A `Wanted.refusal` that adds none."""
+    """A `Originals.refusal` that adds none."""
     return ""
 
 
@@ -318,67 +332,3 @@ def is_earlier(date: str, today: str) -> bool:
         except ValueError:
             return False
     return 0 < (days[1] - days[0]) % _DAYS < _DAYS // 2
-
-
-# --- shown, and sent ------------------------------------------------------------------------------
-
-
-def shown_step(title: Title, hint: str, *rows: Row) -> Part:
-    """What will be asked of the host, once more before it leaves. rows: what 确认 leads to."""
-
-    def screen(dialogue: Dialogue) -> Screen:
-        form = dialogue.form
-        return Screen(title(dialogue), tuple(_about(dialogue, form.original)), dialogue.text(hint))
-
-    return Part((Step("shown", screen, help="shown"),), rows)
-
-
-def _about(dialogue: Dialogue, original: TransactionRecord | None) -> list[str]:
-    """Its card, when it was, and its code; of one that is not here, what the clerk typed."""
-    form = dialogue.form
-    if original is None:
-        card = short_card(form.card.track2.pan.masked) if form.card else ""
-        code = form.reference or form.authorisation
-        date = form.date
-    else:
-        card = short_card(original.masked_card)
-        code = dialogue.text("line.voucher", voucher=original.stan)
-        date = moment(original.created_at).strftime("%m-%d %H:%M")
-    return [line for line in (card, code, date) if line]
-
-
-def send_about(kind: str) -> Action:
-    """The request of this kind about the form's original, with the form's card or the ledger's."""
-
-    def send(dialogue: Dialogue, event: object) -> None:
-        form = dialogue.form
-        card, form.card = form.card, None  # a track is held for one request
-        if card is not None:
-            account = (card.track2.pan, card.track2.expiry)
-        else:
-            assert form.original is not None
-            account = dialogue.ledger.transactions.card(form.original.id)
-        request = Request(
-            KINDS[kind],
-            form.amount,
-            account,
-            card,
-            event.pin_block if isinstance(event, PinEntered) else None,
-            original=form.original,
-            reference=_reference(dialogue),
-            supervisor=form.supervisor,
-        )
-        dialogue.money.request(request)
-
-    return send
-
-
-def _reference(dialogue: Dialogue) -> Reference:
-    form = dialogue.form
-    if form.original is not None:
-        return Reference.of(form.original)
-    return Reference(
-        date=form.date,
-        retrieval_reference=form.reference,
-        authorisation_code=form.authorisation,
-    )

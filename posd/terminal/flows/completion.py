@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from posd.money.kinds import KINDS
+from posd.terminal.about_original import send_about, shown_step
 from posd.terminal.amounts import TERMINAL_LIMIT, Ceiling, amount_step
 from posd.terminal.exchange import exchange
 from posd.terminal.fields import (
@@ -20,15 +21,13 @@ from posd.terminal.fields import (
 )
 from posd.terminal.machine import STAY, Flow, Part, Row, assemble
 from posd.terminal.originals import (
-    Wanted,
+    Originals,
     approved_amount,
     choose_original,
     is_other_card,
     lacks_card,
     nothing_more,
     say_other_card,
-    send_about,
-    shown_step,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def completion(kind: str) -> Flow:
     def card_title(dialogue: Dialogue) -> str:
         return dialogue.text(f"title.{kind}_card")
 
-    wanted = Wanted(
+    wanted = Originals(
         KINDS[kind].originals, AUTHORISATION, "say.not_a_pre_authorisation", nothing_more
     )
     return assemble(

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from posd.money.kinds import KINDS
+from posd.terminal.about_original import send_about, shown_step
 from posd.terminal.exchange import exchange
 from posd.terminal.fields import (
     REFERENCE,
@@ -20,15 +21,13 @@ from posd.terminal.fields import (
 from posd.terminal.flows.void import void_pin
 from posd.terminal.machine import STAY, Row, assemble
 from posd.terminal.originals import (
-    Wanted,
+    Originals,
     by_voucher,
     is_earlier,
     is_other_card,
     needs_card,
     say_other_card,
-    send_about,
     settlement_date,
-    shown_step,
     take_whole,
 )
 
@@ -51,7 +50,7 @@ def refusal(dialogue: Dialogue, original: TransactionRecord) -> str:
     return ""
 
 
-WANTED = Wanted(KINDS["completion_void"].originals, REFERENCE, "say.not_a_completion", refusal)
+WANTED = Originals(KINDS["completion_void"].originals, REFERENCE, "say.not_a_completion", refusal)
 
 
 FLOW = assemble(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posd.money.kinds import KINDS
+from posd.terminal.about_original import send_about, shown_step
 from posd.terminal.amounts import TERMINAL_LIMIT, amount_step
 from posd.terminal.exchange import exchange
 from posd.terminal.fields import (
@@ -14,20 +15,18 @@ from posd.terminal.fields import (
 )
 from posd.terminal.machine import STAY, Row, assemble
 from posd.terminal.originals import (
-    Wanted,
+    Originals,
     choose_original,
     is_other_card,
     needs_card,
     nothing_more,
     say_other_card,
-    send_about,
-    shown_step,
     take_whole,
 )
 
 title = title_with_amount("title.pre_authorisation_void")
 
-WANTED = Wanted(
+WANTED = Originals(
     KINDS["pre_authorisation_void"].originals,
     AUTHORISATION,
     "say.not_a_pre_authorisation",

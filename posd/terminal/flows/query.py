@@ -44,7 +44,11 @@ MENU: Final = "menu.query"
 
 
 def by_voucher(dialogue: Dialogue) -> Wanted:
-    return Wanted(stan=dialogue.form.number.zfill(VOUCHER.length))
+    """The number of an order, too: its attempts."""
+    stan = dialogue.form.number.zfill(VOUCHER.length)
+    order = dialogue.ledger.orders.find(stan)
+    is_order = order is not None and order.number == stan
+    return Wanted(order=order.id) if order and is_order else Wanted(stan=stan)
 
 
 def by_card(dialogue: Dialogue) -> Wanted:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from posd.money.kinds import KINDS
+from posd.terminal.about_original import send_about, shown_step
 from posd.terminal.amounts import Ceiling, amount_step
 from posd.terminal.exchange import exchange
 from posd.terminal.fields import (
@@ -19,11 +20,9 @@ from posd.terminal.fields import (
 )
 from posd.terminal.machine import Part, Row, Step, assemble
 from posd.terminal.originals import (
-    Wanted,
+    Originals,
     approved_amount,
     choose_original,
-    send_about,
-    shown_step,
 )
 from posd.terminal.screens import Screen
 from protocol.transactions import Doubt
@@ -48,7 +47,7 @@ def refusal(dialogue: Dialogue, original: TransactionRecord) -> str:
     return "" if left_of(dialogue, original) > 0 else "say.refund_all_done"
 
 
-WANTED = Wanted(KINDS["refund"].originals, REFERENCE, "say.refund_not_possible", refusal)
+WANTED = Originals(KINDS["refund"].originals, REFERENCE, "say.refund_not_possible", refusal)
 
 
 def left(dialogue: Dialogue) -> int | None:

@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from posd import receipts
-from posd.ledger.search import Wanted
 from posd.terminal.exchange import SLIPS, some_slip_waits
 from posd.terminal.fields import VOUCHER, is_empty, say_voucher_wanted, text_rows
-from posd.terminal.journal import chosen, short_screen
+from posd.terminal.journal import short_screen
 from posd.terminal.machine import IDLE, STAY, Part, Row, Step, assemble
+from posd.terminal.originals import with_number
 from posd.terminal.screens import Screen
 
 if TYPE_CHECKING:
@@ -58,15 +58,12 @@ def voucher_screen(dialogue: Dialogue) -> Screen:
 
 
 def take_wanted(dialogue: Dialogue, _event: object) -> None:
-    form = dialogue.form
-    form.wanted, form.transaction = Wanted(stan=form.number.zfill(VOUCHER.length)), None
-    record = chosen(dialogue)
-    form.transaction = record.id if record else None
+    dialogue.form.transaction = with_number(dialogue, dialogue.form.number)[0].id
 
 
 def refusal(dialogue: Dialogue) -> str:
     """Why nothing of this voucher can be printed; "" when something can."""
-    found = dialogue.ledger.search.by_voucher(dialogue.form.number.zfill(VOUCHER.length))
+    found = with_number(dialogue, dialogue.form.number)
     if not found:
         return "say.query_none"
     return "" if slips_of(dialogue, found[0].id) else "say.no_slip_of_it"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from posd.core.events import CardSwiped, KeyPressed, PinEntered
 from posd.money.requests import SwipedCard
+from posd.terminal.amounts import say_amount_is_zero
 from posd.terminal.exchange import exchange
 from posd.terminal.fields import (
     amount_rows,
@@ -51,10 +52,6 @@ def amount_is_zero(dialogue: Dialogue, _event: KeyPressed) -> bool:
 
 def amount_is_above_limit(dialogue: Dialogue, _event: KeyPressed) -> bool:
     return dialogue.form.amount > dialogue.configuration.terminal.amount_limit
-
-
-def say_amount_is_zero(dialogue: Dialogue, _event: KeyPressed) -> None:
-    dialogue.say("say.amount_zero")
 
 
 def say_amount_is_above_limit(dialogue: Dialogue, _event: KeyPressed) -> None:

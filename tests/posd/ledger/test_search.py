@@ -96,7 +96,13 @@ def test_no_search_reads_a_table_from_end_to_end(ledger: Ledger) -> None:
         search.by_voucher("000001")
         search.by_reference("R00000000001", "0601", {"sale"})
         search.by_authorisation("A1B2C3", "0601", {"sale"})
-        for wanted in (Wanted(), Wanted(stan="000001"), Wanted(card_end="0014"), Wanted(amount=1)):
+        for wanted in (
+            Wanted(),
+            Wanted(stan="000001"),
+            Wanted(order=1),
+            Wanted(card_end="0014"),
+            Wanted(amount=1),
+        ):
             search.journal(wanted, limit=3)
             search.journal(wanted, 5, 3)
             search.newer(wanted, 1)
@@ -104,5 +110,5 @@ def test_no_search_reads_a_table_from_end_to_end(ledger: Ledger) -> None:
         search.last_step()
         search.approved_between(0, 9)
         ledger.print_jobs.of(1)
-    assert len(seen) == 18
+    assert len(seen) == 21
     assert scans(ledger, seen) == []

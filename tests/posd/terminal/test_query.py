@@ -28,6 +28,24 @@ def test_a_voucher_leads_to_the_story(clerk: Clerk, sale: TransactionRecord) -> 
     assert "应答 00" in story
 
 
+def test_the_number_of_an_order_finds_the_attempts_to_pay_it(clerk: Clerk) -> None:
+    clerk.pay("5000", "poor")
+    clerk.wait_for_state("sale.declined")
+    clerk.press("确认")
+    clerk.swipe_and_type_pin("nopin")
+    clerk.take_slips()
+    sale = clerk.ledger.transactions.last("sale")
+    assert sale is not None
+    order = clerk.ledger.orders.get(sale.order or 0).number
+    shown = clerk.press(f"确认 8 1 {order} 确认")
+    assert f"{sale.stan} 50.00" in shown
+    assert "x50.00" in shown
+    assert f"消费 {sale.stan}" in clerk.press(f"取消 确认 6 2 {order} 确认")
+    clerk.press("取消 确认 2 123456 确认")
+    clerk.swipe()
+    assert "可退 50.00" in clerk.press(f"{order} 确认")
+
+
 def test_a_number_that_is_nowhere_is_asked_again(clerk: Clerk) -> None:
     assert "请输凭证号" in clerk.press("确认 8 1 确认")
     assert "没有这样的交易" in clerk.press("999 确认")
