@@ -261,7 +261,6 @@ class _Terminal:
             settle_on_loop,
         )
         self._host: HostConnection | None = None
-        self._diagnostics: Diagnostics | None = None
         self._training: TrainingLife | None = None
         self._listener = listener
         if listener is not None:
@@ -273,12 +272,13 @@ class _Terminal:
             self._host = HostConnection(
                 configuration.host, configuration.dialect.frame_cap, self._deliver, context
             )
-            self._diagnostics = Diagnostics(configuration, clock, process.listening())
-            display, host = self._diagnostics.display(display), self._diagnostics.host(self._host)
+            host = self._host
         else:
-            # Neither a connection nor diagnostics: nothing of a training leaves the terminal.
+            # No connection: nothing of a training leaves the terminal.
             self._training = training.life(printer, self._deliver, _later)
             printer, host = self._training, self._training.host
+        self._diagnostics = Diagnostics(configuration, clock, process.listening())
+        display, host = self._diagnostics.display(display), self._diagnostics.host(host)
         ports = Ports(
             display=display,
             printer=printer,
@@ -290,8 +290,7 @@ class _Terminal:
             drills=self._training,
         )
         self._core = Core(configuration, ledger, ports, keys)
-        if self._diagnostics is not None:
-            self._diagnostics.look_at(self._core, self._devices, keys)
+        self._diagnostics.look_at(self._core, self._devices, keys)
         self._clock = clock
         self._metrics: Textfile | None = None
         self._care = LedgerCare(
@@ -321,8 +320,7 @@ class _Terminal:
                 seconds = round(loop.time() - started, 3)
                 _log.info("ready", seconds=seconds, tls=self._configuration.host.tls)
                 self._feed_watchdog()
-                if self._diagnostics is not None:
-                    self._diagnostics.open(self._care.back_up_soon, self._look_after_core)
+                self._diagnostics.open(self._care.back_up_soon, self._look_after_core)
                 gc.collect()
                 gc.enable()
                 gc.freeze()  # what the start made stays: no collection walks it while a clerk waits
@@ -338,9 +336,8 @@ class _Terminal:
             if self._training is not None:
                 self._training.host.forget()
             await asyncio.gather(
-                *(part.stop() for part in (self._devices, self._care)),
+                *(part.stop() for part in (self._devices, self._care, self._diagnostics)),
                 *([self._host.end()] if self._host is not None else []),
-                *([self._diagnostics.stop()] if self._diagnostics is not None else []),
             )
         _log.info("ended", exit_code=self._exit_code, ending=self.ending or "")
         return FAILED if self._exit_code is None else self._exit_code
@@ -368,7 +365,7 @@ class _Terminal:
             return
         if isinstance(event, DeviceChanged):
             self._note_device(event)
-        if self._diagnostics is not None and self._diagnostics.takes(event):
+        if self._diagnostics.takes(event):
             return
         if self._training is not None:
             event = self._training.translated(event)

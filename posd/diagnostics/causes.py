@@ -26,9 +26,11 @@ from posd.settings import Configuration
 from posd.terminal.cases import is_closed
 from posd.texts.errors import ErrorCode
 from protocol.response_codes import asks_sign_in, look_up
+from protocol.reversal import WRONG_MAC
 
 _MOST: Final = 3  # of one kind: the clerk's list has them all
 _CASES_LOOKED_AT: Final = 20
+_LOCKED: Final = "lock."  # the states of that flow
 _HALTED: Final = "the process ends, and the next start decides"
 
 
@@ -50,7 +52,12 @@ class Causes:
         """What stops a sale. Each with what led to it, the first cause first in `because`."""
         if self.core.halted is not None:
             return (Reason(code=ErrorCode.LEDGER, detail=_HALTED),)
-        return (*self._refusal(), *self._missing())
+        mode = [Reason(code=ErrorCode.TRAINING)] if self.configuration.is_training else []
+        if self.core.dialogue.state.startswith(_LOCKED):
+            mode.append(
+                Reason(code=ErrorCode.LOCKED, detail=f"by operator {self.core.money.operator}")
+            )
+        return (*mode, *self._refusal(), *self._missing())
 
     def warnings(self) -> tuple[Reason, ...]:
         """What does not stop a sale: it will be noticed later, or makes sales fail one by one."""
@@ -78,8 +85,11 @@ class Causes:
                 yield Reason(code=ErrorCode.MOVED)
             case Refusal.CLOSED:
                 yield Reason(code=ErrorCode.CLOSED)
-            case Refusal.RESTORED:
-                yield Reason(code=ErrorCode.RESTORED)
+            case Refusal.RESTORED | Refusal.MOVED | Refusal.CLOSED as refusal:
+                yield Reason(code=_PLAIN[refusal])
+            case Refusal.SETTLEMENT_UNFINISHED:
+                because = (*self._link(), *self._unusable_exchange())[:1]
+                yield Reason(code=ErrorCode.SETTLEMENT_UNFINISHED, because=because)
             case Refusal.REVERSAL_PENDING:
                 yield from self._reversals()
             case Refusal.NOT_SIGNED_IN:
@@ -115,10 +125,16 @@ class Causes:
             yield sign_in
         elif record.reversal_code:
             yield _answered(record.reversal_code)
-        elif self.core.money.last_exchange.result == "no_answer":
-            yield Reason(code=ErrorCode.NO_ANSWER, detail=self.core.money.last_exchange.reason)
-        elif self.core.money.last_exchange.result == "unusable":
-            yield Reason(code=ErrorCode.UNUSABLE_ANSWER)
+        else:
+            yield from self._unusable_exchange()
+
+    def _unusable_exchange(self) -> Iterator[Reason]:
+        last = self.core.money.last_exchange
+        if last.result == "no_answer":
+            yield Reason(code=ErrorCode.NO_ANSWER, detail=last.reason.replace("_", " "))
+        elif last.result == "unusable":
+            wrong_mac = last.reason == WRONG_MAC
+            yield Reason(code=ErrorCode.WRONG_MAC if wrong_mac else ErrorCode.UNUSABLE_ANSWER)
 
     def _settlement(self) -> Reason:
         unfinished = self.core.money.settlement_unfinished
@@ -193,6 +209,12 @@ class Causes:
         return f"{mebibytes(free)} free, {mebibytes(needed)} needed"
 
 
+_PLAIN: Final = {
+    Refusal.RESTORED: ErrorCode.RESTORED,
+    Refusal.MOVED: ErrorCode.MOVED,
+    Refusal.CLOSED: ErrorCode.CLOSED,
+}
+"""Refusals that have no cause but themselves."""
 _LINK: Final = (ErrorCode.NO_CONNECTION, ErrorCode.CERTIFICATE)
 
 

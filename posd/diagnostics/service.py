@@ -40,6 +40,8 @@ class DiagnosticService:
 
     def answer(self, client: Client, request: m.Request) -> Parts:
         """See posd.diagnostics.server.Service."""
+        if self._terminal.configuration.is_training and type(request) not in _IN_TRAINING:
+            return iter((_training(request),))
         looker = ANSWERS.get(type(request))
         if looker is not None:
             return looker(self._terminal, request)
@@ -165,3 +167,16 @@ def _recorded(
 
 
 _EVENTS_A_SLICE: Final = 50
+_IN_TRAINING: Final = frozenset(
+    {m.StatusRequest, m.WhyRequest, m.DevicesRequest, m.ScreenRequest, m.FlightRequest}
+)
+"""Nothing of a training may be taken for business, and no act of it is written down."""
+
+
+def _training(request: m.Request) -> m.Failed:
+    return m.Failed(
+        id=request.id,
+        reason="busy",
+        text="the terminal is in training mode",
+        hint="end it at the terminal (menu 9, 6); posctl status, why, devices, screen, flight work",
+    )

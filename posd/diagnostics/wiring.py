@@ -42,7 +42,10 @@ class Diagnostics:
         clock: ports.Clock,
         handed_over: socket.socket | None = None,
     ) -> None:
-        """handed_over: the listening socket that systemd opened, to be closed at the end."""
+        """handed_over: the listening socket that systemd opened, to be closed at the end.
+
+        In training only what shows how the terminal stands is answered.
+        """
         self._configuration = configuration
         self._clock = clock
         self._handed_over = handed_over

@@ -40,6 +40,8 @@ class ErrorCode(StrEnum):
     SETTLEMENT_UNFINISHED = "E308"
     MOVED = "E309"  # another terminal goes on with this ledger
     CLOSED = "E310"
+    TRAINING = "E311"
+    LOCKED = "E312"
 
     CLOCK = "E401"
 

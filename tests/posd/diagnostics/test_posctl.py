@@ -386,7 +386,8 @@ def test_a_shell_completes_what_may_follow(
     script.write_text(capsys.readouterr().out)
     words = typed.split(" ")
     quoted = " ".join(f'"{word}"' for word in words)
-    asked = f'source {script}; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _posctl; echo "${{COMPREPLY[@]}}"'
+    state = f"COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}"
+    asked = f'source {script}; {state}; _posctl; echo "${{COMPREPLY[@]}}"'
     bash = shutil.which("bash")
     assert bash is not None
     done = subprocess.run([bash, "-c", asked], capture_output=True, text=True, check=True)
