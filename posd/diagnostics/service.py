@@ -99,7 +99,9 @@ class DiagnosticService:
 
     def _events(self, client: Client, request: m.EventsRequest) -> Parts:
         """A slice of the outbox at a time; then, when it is followed, what is added."""
-        number = request.start
+        number, oldest = request.start, self._terminal.core.ledger.outbox.oldest()
+        if 0 < number < oldest:
+            yield m.Step(id=request.id, text=f"events before {oldest} are no longer kept")
         while found := self._terminal.core.ledger.outbox.read(number, _EVENTS_A_SLICE):
             for event in found:
                 number = event.number + 1

@@ -51,6 +51,8 @@ def events(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
     for item in terminal.ask("events", start=options.start, follow=options.follow):
         if options.json:
             show_json(paper, item)
+        elif item["answer"] == "step":
+            paper.line(paper.colour(read(item, m.Step).text, "warning"))
         elif item["answer"] == "recorded":
             event = read(item, m.Recorded)
             details = " ".join(f"{name}={value}" for name, value in event.details.items())
