@@ -145,11 +145,11 @@ def list_screen(
     if order is None:
         return Screen(heading, (dialogue.text("line.no_orders"),), dialogue.text("hint.confirm"))
     now = dialogue.ledger.now()
-    rows = tuple(_row(dialogue.catalogue, each, now) for each in found)
+    rows = tuple(order_row(dialogue.catalogue, each, now) for each in found)
     return Screen(heading, rows, dialogue.text(hint), found.index(order))
 
 
-def _row(texts: Catalogue, order: OrderRecord, now: int) -> str:
+def order_row(texts: Catalogue, order: OrderRecord, now: int) -> str:
     """Number (of a held order its label), amount, and how old it is where there is room."""
     name = order.label if order.held else order.number
     amount = amount_text(order.due if order.state is OrderState.UNPAID else order.amount)
