@@ -12,6 +12,7 @@ becomes 0 (dialect: packing rules).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
@@ -71,6 +72,17 @@ _LENGTHS: Mapping[int, Mapping[bytes, int]] = {
     1: {bytes.fromhex(f"{n:02d}"): n for n in range(100)},
     2: {bytes.fromhex(f"{n:04d}"): n for n in range(1000)},
 }
+
+
+@cache
+def _lengths(prefix: int, maximum: int) -> Mapping[bytes, int]:
+    """Of a prefix of so many bytes, up to a maximum; the same table for every format that has both."""
+    table = _LENGTHS[prefix]
+    if maximum >= len(table) - 1:
+        return table
+    return {head: count for head, count in table.items() if count <= maximum}
+
+
 _PREFIXES: Mapping[int, tuple[bytes, ...]] = {
     size: tuple(table) for size, table in _LENGTHS.items()
 }
@@ -126,9 +138,7 @@ class _Counted(Format[Value]):
         self.prefix = prefix
         self.maximum = maximum
         self.summary = f"{self.kind} {'L' * (prefix + 1)}..{maximum}"
-        self._lengths = {
-            head: count for head, count in _LENGTHS[prefix].items() if count <= maximum
-        }
+        self._lengths = _lengths(prefix, maximum)
 
     def _read_nibbles(self, stream: IO[bytes], context: Any, path: str) -> str:
         """Nibbles counted by the prefix, without the pad of an odd number."""
