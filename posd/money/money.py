@@ -33,7 +33,7 @@ from posd.money.line import HostLine, LastExchange
 from posd.money.notices import Notices
 from posd.money.recovery import decide_open_intents, recover
 from posd.money.refusals import Refusal as Refusal
-from posd.money.refusals import refusal_of_original
+from posd.money.refusals import refusal_of_order, refusal_of_original
 from posd.money.requests import Request, SwipedCard, request_of
 from posd.money.reversals import Reversals
 from posd.money.session import Session
@@ -359,7 +359,11 @@ class Money:
         desk = self._desk
 
         def ready() -> None:
-            refusal = self.refusal() or refusal_of_original(desk.ledger, request)
+            refusal = (
+                self.refusal()
+                or refusal_of_original(desk.ledger, request)
+                or refusal_of_order(desk.ledger, request)
+            )
             if refusal is None and request.pin_block and keys_of_pin is not self._session.working:
                 refusal = Refusal.KEYS_CHANGED
             if refusal is not None:

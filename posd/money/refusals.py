@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from posd.ledger.ledger import Ledger
+from posd.ledger.order_rules import Action
 from posd.ledger.records import State
 from posd.money.kinds import KINDS, Side
 from posd.money.requests import Request
@@ -33,6 +34,15 @@ class Refusal(StrEnum):
     MORE_THAN_LEFT = "more_than_left"  # a refund above what is left of its original
     OTHER_CARD = "other_card"
     CARD_ERASED = "card_erased"
+    ORDER_NOT_DUE = "order_not_due"  # its order is closed, or an attempt to pay it is in doubt
+
+
+def refusal_of_order(ledger: Ledger, request: Request) -> Refusal | None:
+    """What the order that the request pays has become in the meantime."""
+    if request.order is None:
+        return None
+    obstacle = ledger.orders.obstacle(request.order, Action.PAY)
+    return None if obstacle is None else Refusal.ORDER_NOT_DUE
 
 
 def refusal_of_original(ledger: Ledger, request: Request) -> Refusal | None:

@@ -223,6 +223,17 @@ def test_an_order_in_doubt_is_neither_paid_nor_changed_and_the_screen_says_why(
     assert state(clerk, doubtful) is OrderState.UNPAID
 
 
+def test_the_money_core_asks_again_whether_the_order_may_be_paid(clerk: Clerk) -> None:
+    order = leave_unpaid(clerk)
+    clerk.press("确认 5 1 确认 1")
+    clerk.swipe()
+    with clerk.ledger.commit("test"):
+        assert clerk.ledger.orders.cancel(order.id, clerk.ledger.now(), "01", "1") is None
+    clerk.press("确认")
+    assert "订单已有变化" in clerk.wait_for("不能交易")
+    assert clerk.ledger.transactions.of_order(order.id) == []
+
+
 def test_an_order_in_doubt_is_not_cancelled_from_the_void_either(
     clerk: Clerk, doubtful: OrderRecord
 ) -> None:
