@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from posd.core.events import TransactionEnded
 from posd.ledger.records import State, TransactionRecord
-from posd.terminal.exchange import SLIPS, exchange, is_ours
+from posd.terminal.exchange import SLIPS, acknowledge, exchange, is_ours
 from posd.terminal.machine import Part, Row, Step, assemble, prompt_seconds
 from posd.terminal.originals import approved_amount
 from posd.terminal.screens import Screen
@@ -70,8 +70,10 @@ def offered_screen(dialogue: Dialogue) -> Screen:
     )
 
 
-def take_part(dialogue: Dialogue, _event: object) -> None:
+def take_part(dialogue: Dialogue, event: object) -> None:
+    """Decided before anything is printed: no paper and no power cut may offer it, and void it, again."""
     dialogue.form.transaction = original(dialogue).id
+    acknowledge(dialogue, event)
 
 
 def void_it(dialogue: Dialogue, _event: object) -> None:

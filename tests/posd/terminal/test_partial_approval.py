@@ -104,6 +104,17 @@ def test_after_a_power_cut_it_is_still_to_be_decided(clerk: Clerk) -> None:
     assert state_of(clerk, sale) is State.VOIDED
 
 
+def test_what_was_taken_is_not_offered_again_when_its_slip_did_not_come_out(clerk: Clerk) -> None:
+    sale = pay_in_part(clerk)
+    clerk.stage.paper_out(0)
+    clerk.press("确认")
+    clerk.wait_for_state("slip.trouble")
+    clerk.restart()
+    clerk.wait(100)
+    assert state_of(clerk, sale) is State.APPROVED
+    assert len(clerk.ledger.print_jobs.waiting(sale.id)) == 2
+
+
 def test_of_a_part_no_more_than_the_part_is_refunded(clerk: Clerk) -> None:
     sale = pay_in_part(clerk)
     clerk.press("确认")
