@@ -233,8 +233,6 @@ class Actions:
             text = f"the {role.replace('_', ' ')} is absent"
             yield m.Failed(id=request.id, reason="absent", text=text, hint="posctl devices")
             return
-        wanted = "press 取消" if role == "keypad" else "swipe a card, then press 取消"
-        yield m.Step(id=request.id, text=f"{wanted} within {request.seconds} s")
 
         def ended(answer: m.Answer) -> None:
             if self._waiting.pop(client, None) is not None:
@@ -254,6 +252,8 @@ class Actions:
         )
         late = self._loop.call_later(request.seconds, lambda: ended(nothing))
         self._waiting[client] = happened
+        wanted = "press 取消" if role == "keypad" else "swipe a card, then press 取消"
+        yield m.Step(id=request.id, text=f"{wanted} within {request.seconds} s")
 
     # -- the rest --------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ _EXIT_CODES: Final = """\
 exit codes:
   0 done   1 it could not be done   2 the command line is wrong
   3 no terminal answers   4 not permitted   5 terminal and posctl are of different versions
-  6 status, why, doctor: not everything is right   7 there is no such voucher or code"""
+  6 status, why: it does not sell; doctor: something is to be mended   7 there is no such voucher or code"""
 
 
 @dataclass(frozen=True, slots=True)

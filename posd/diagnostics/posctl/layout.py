@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from typing import Final, TextIO
 from devices import columns as grid
 
 _COLOURS: Final = {"good": "32", "bad": "1;31", "warning": "33", "faint": "2", "strong": "1"}
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _NARROWEST, _WIDEST = 40, 100
 
 
@@ -35,8 +37,7 @@ class Paper:
 
     def paragraph(self, text: str, indent: str = "", first: str = "") -> None:
         """Text that wraps, every row after `indent`, the first one after `first`."""
-        room = self.width - len(indent)
-        rows = _wrapped(text, room)
+        rows = _wrapped(text, self.width - max(grid.width(indent), _visible(first)))
         for number, row in enumerate(rows):
             self.line(f"{first or indent if number == 0 else indent}{row}")
 
@@ -59,6 +60,11 @@ class Paper:
             ]
             text = "  ".join(cells).rstrip()
             self.line(self.colour(text, "faint") if number == 0 else text)
+
+
+def _visible(text: str) -> int:
+    """Columns of a text that may hold colours."""
+    return grid.width(_COLOUR.sub("", text))
 
 
 def amount(fen: int) -> str:

@@ -10,7 +10,13 @@ from posd.diagnostics.clocks import CLOCK_MAY_DIFFER, clock_in_words
 from posd.diagnostics.posctl.connection import DONE, NOT_SELLING, Connection, read
 from posd.diagnostics.posctl.layout import Paper, amount, clock_time
 from posd.diagnostics.posctl.plain import show_json
-from posd.diagnostics.posctl.words import explanation, in_short, tell_reason
+from posd.diagnostics.posctl.words import (
+    first_cause,
+    first_remedy,
+    in_short,
+    root_of,
+    tell_reason,
+)
 
 _TROUBLES_SHOWN: Final = 5
 
@@ -26,7 +32,8 @@ def status(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
     test = f"  {paper.colour('TEST', 'warning')}" if found.test_host else ""
     paper.line(f"{paper.colour(found.terminal, 'strong')} {found.merchant_name}: {sells}{test}")
     for reason in found.reasons:
-        paper.line(f"  {paper.colour('!', 'warning')} {in_short(reason, language)}")
+        paper.paragraph(in_short(reason, language), "    ", f"  {paper.colour('!', 'warning')} ")
+        _remedy(paper, root_of(reason).code, language)
     signed = f"yes, operator {found.operator}" if found.signed_in else "no"
     paper.pairs(
         (
@@ -60,8 +67,12 @@ def status(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
         )
     if found.troubles:
         paper.line(paper.colour("last troubles", "strong"))
+        told = {root_of(reason).code for reason in found.reasons}
         for trouble in found.troubles[:_TROUBLES_SHOWN]:
             _trouble(paper, trouble, language)
+            if not trouble.over and trouble.code not in told:
+                _remedy(paper, trouble.code, language)
+                told.add(trouble.code)
     if found.reasons or found.troubles:
         paper.line(
             paper.colour("posctl why: what to do; posctl explain CODE: what it means", "faint")
@@ -258,12 +269,21 @@ def _disk(found: m.Status, paper: Paper) -> str:
 
 
 def _trouble(paper: Paper, trouble: m.Trouble, language: str) -> None:
-    times = f" {trouble.count} times" if trouble.count > 1 else ""
-    detail = f" {trouble.detail}" if trouble.detail else ""
-    over = "  (over)" if trouble.over else ""
-    cause = explanation(trouble.code, language).cause.partition(". ")[0].partition("。")[0]
+    times = f", {trouble.count} times" if trouble.count > 1 else ""
+    detail = f": {trouble.detail.replace('_', ' ')}" if trouble.detail else ""
+    over = " (over)" if trouble.over else ""
+    cause = first_cause(trouble.code, language)
     code = trouble.code if trouble.over else paper.colour(trouble.code, "warning")
-    paper.line(f"  {clock_time(trouble.at)} {code}{times}{detail}: {cause}{over}")
+    paper.paragraph(
+        f"{cause}{detail}{times}{over}", "       ", f"  {clock_time(trouble.at)} {code} "
+    )
+
+
+def _remedy(paper: Paper, code: str, language: str) -> None:
+    """What to do first."""
+    words = first_remedy(code, language)
+    if words:
+        paper.paragraph(words, "       ", f"    {paper.colour('->', 'strong')} ")
 
 
 def _device_table(paper: Paper, states: tuple[m.DeviceState, ...]) -> None:

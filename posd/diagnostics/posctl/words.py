@@ -43,13 +43,31 @@ def tell_reason(paper: Paper, reason: m.Reason, language: str, kind: str, depth:
         )
 
 
+def first_cause(code: str, language: str) -> str:
+    """What it means, in a sentence without its end."""
+    cause = explanation(code, language).cause
+    return cause.partition("。")[0] if language == "zh_CN" else cause.partition(". ")[0].rstrip(".")
+
+
+def first_remedy(code: str, language: str) -> str:
+    """What to do first, in a sentence."""
+    remedy = explanation(code, language).remedy
+    return (
+        remedy.partition("。")[0] if language == "zh_CN" else remedy.partition(". ")[0].rstrip(".")
+    )
+
+
+def root_of(reason: m.Reason) -> m.Reason:
+    """The first cause."""
+    while reason.because:
+        reason = reason.because[0]
+    return reason
+
+
 def in_short(reason: m.Reason, language: str) -> str:
     """One line: the code, its first words, what was found at the root."""
-    root = reason
-    while root.because:
-        root = root.because[0]
-    known = explanation(root.code, language).cause
-    first = known.partition(". ")[0].partition("。")[0].partition(":")[0]
+    root = root_of(reason)
+    first = first_cause(root.code, language)
     detail = f" ({root.detail})" if root.detail else ""
     codes = reason.code if root is reason else f"{reason.code} <- {root.code}"
     return f"{codes} {first}{detail}"
