@@ -103,7 +103,8 @@ def _lead(
 ) -> int:
     """One life of the terminal after the other, live and in training; returns the exit code.
 
-    Only one ledger is open at a time. Whatever ends the process, the next one begins live.
+    Only one ledger is open at a time. Whatever ends the process, the next one begins live. Every line
+    of the log that is written in training says so.
     """
     training: Training | None = None
     try:
@@ -112,20 +113,22 @@ def _lead(
                 _forget_training(live)
             configuration = live if training is None else training.configuration
             keys = live_keys if training is None else training.keys
-            ledger = _open_ledger(configuration, keys, clock)
-            if ledger is None:
-                return FAILED
-            try:
-                terminal = _Terminal(
-                    configuration, ledger, keys, clock, context, listener, training, process
-                )
-                exit_code = asyncio.run(terminal.run(signals, started))
-            except Exception as error:  # noqa: BLE001 - one line in the log, and the next start decides
-                _log.critical("terminal_failed", exc_info=error)
-                return FAILED
-            finally:
-                ledger.close()
-                gc.unfreeze()  # what the life is made of can go
+            marked = {} if training is None else {"training": True}
+            with structlog.contextvars.bound_contextvars(**marked):
+                ledger = _open_ledger(configuration, keys, clock)
+                if ledger is None:
+                    return FAILED
+                try:
+                    terminal = _Terminal(
+                        configuration, ledger, keys, clock, context, listener, training, process
+                    )
+                    exit_code = asyncio.run(terminal.run(signals, started))
+                except Exception as error:  # noqa: BLE001 - one line in the log, and the next start decides
+                    _log.critical("terminal_failed", exc_info=error)
+                    return FAILED
+                finally:
+                    ledger.close()
+                    gc.unfreeze()  # what the life is made of can go
             match terminal.ending:
                 case Ending.TRAINING:
                     training = _begin_training(live, clock, live_keys.password_cost)
@@ -184,8 +187,8 @@ def _open_ledger(configuration: Configuration, keys: Keys, clock: SystemClock) -
     except LedgerError as error:
         _log.critical("ledger_unusable", reason=str(error), advice=error.advice)
         asyncio.run(_show_unusable(configuration))
-        if isinstance(error, LedgerFailed):
-            return None
+        if isinstance(error, LedgerFailed) or configuration.is_training:
+            return None  # starting again helps: after a training it is the live ledger's turn
         # Starting again would change nothing.
         raise StartError("terminal.state_directory", f"{error}; {error.advice}") from None
 

@@ -41,7 +41,8 @@ class Tally:
         self.counts: Counter[tuple[str, str]] = Counter()
 
     def __call__(self, _logger: object, method: str, event: _Event) -> _Event:
-        self.counts[str(event.get("event")), method] += 1
+        if not event.get("training"):  # of which nothing is real
+            self.counts[str(event.get("event")), method] += 1
         return event
 
     def count_of(self, event: str, level: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -76,6 +77,23 @@ def test_a_training_has_no_socket_of_any_network(stage: RealStage) -> None:
     expect(stage, "签到成功")
     assert stage.process is not None
     assert internet_sockets(stage.process.pid) == set()
+
+
+def test_every_line_of_the_log_that_is_written_in_training_says_so(stage: RealStage) -> None:
+    go_in(stage)
+    press(stage, "确认 确认")
+    expect(stage, "签到成功")
+    press(stage, "确认 9 6 2")
+    expect(stage, "现在是正式交易")
+    stage.let_pass(1.0, lambda: False)
+    lines = [json.loads(line) for line in stage.log_file.read_text("utf-8").splitlines()]
+    begun = [index for index, line in enumerate(lines) if line["event"] == "ready"]
+    assert len(begun) == 3, "live, training, live"
+    ended = [index for index, line in enumerate(lines) if line["event"] == "ended"]
+    first, second = ended
+    assert not any(line.get("training") for line in [*lines[: first + 1], *lines[second + 1 :]])
+    assert all(line.get("training") for line in lines[first + 1 : second + 1])
+    assert "sign_in.done" in [line["event"] for line in lines[first:second]]
 
 
 def test_the_live_state_stays_locked_against_a_second_daemon(stage: RealStage) -> None:
