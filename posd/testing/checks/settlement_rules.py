@@ -50,10 +50,11 @@ class _Dealings:
         ]  # fmt: skip
         self.began = self.totals[0].position if self.totals else len(evidence.messages)
         later = [message for message in evidence.messages if message.position > self.began]
-        # a later batch may have the same number: it begins with an 0500 of its own
+        # numbers come again: what is later belongs to it until another 0500 begins the next
         following = [
             message.position for message in later
-            if message.outgoing and message.mti == "0500" and message.get(11) != stan
+            if message.outgoing and message.mti == "0500"
+            and (message.batch, message.get(11)) != (number, stan)
         ]  # fmt: skip
         until = following[0] if following else len(evidence.messages)
         later = [message for message in later if message.position < until]
