@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -13,8 +14,11 @@ from devices.slip import Cut, Slip, Text
 from posd.acquirer.cards import BY_NAME
 from posd.core.events import CardSwiped, Event, KeyPressed, PrintEnded, TransactionEnded
 from posd.core.events import Key as KeypadKey
+from posd.daemon import _open_ledger
+from posd.edges import SystemClock
 from posd.ledger.ledger import Ledger
 from posd.ledger.records import State
+from posd.preflight import StartError
 from posd.receipts import TEST_MARK, TRAINING_MARK, as_training
 from posd.settings import Configuration
 from posd.testing.in_process import InProcessStage
@@ -271,6 +275,18 @@ def test_without_room_for_its_directory_the_terminal_goes_on_live(tmp_path: Path
     blocked.write_text("")
     with pytest.raises(OSError, match="training"):
         Training(live, None, None, 2)  # type: ignore[arg-type]
+
+
+def test_a_training_whose_ledger_is_none_does_not_keep_the_shop_closed(tmp_path: Path) -> None:
+    """Exit code 2 would: the service manager does not start again what cannot start."""
+    live = Installation(tmp_path).load()
+    training = Training(live, World(), Random(1).randbytes, 2)
+    (training.directory / "ledger.db").write_bytes(b"no ledger" * 1000)
+    assert _open_ledger(training.configuration, training.keys, SystemClock()) is None
+    (live.terminal.state_directory / "ledger.db").write_bytes(b"no ledger" * 1000)
+    with pytest.raises(StartError):
+        _open_ledger(live, training.keys, SystemClock())
+    training.end()
 
 
 # --- the drills -----------------------------------------------------------------------------------
