@@ -30,6 +30,7 @@ INIT = (
 SUPERVISOR, ADMINISTRATOR = "246810", "24681357"
 PASSWORDS = f"supervisor={SUPERVISOR}\nadministrator={ADMINISTRATOR}\n"
 MASTER, MASTER_CHECK = "0123456789ABCDEFFEDCBA9876543210", "08D7B4FB"
+POSCTL = "/opt/posd/bin/posctl"
 TECHNICIAN, STRANGER = "technician", "stranger"
 COUNTER = """\
 [Service]
@@ -216,6 +217,16 @@ def test_a_sale_and_its_void_run_through_the_devices(
         assert text in paper
 
 
+def test_a_technician_asks_the_terminal_and_others_are_refused(machine: BootedMachine) -> None:
+    allowed = machine.run(POSCTL, "status", user=TECHNICIAN)
+    assert allowed.returncode in (0, 6), allowed.stderr  # 6: it cannot sell at the moment
+    assert "T0000001" in allowed.stdout
+    assert machine.run(POSCTL, "journal").returncode == 0  # root
+    refused = machine.run(POSCTL, "status", user=STRANGER)
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "posd-tech" in refused.stderr
+
+
 def test_killed_in_the_middle_of_a_sale_it_starts_again_and_reverses(
     machine: BootedMachine, counter: Counter
 ) -> None:
@@ -241,6 +252,42 @@ def test_a_loop_that_hangs_is_ended_by_the_watchdog(
     machine.wait("new process", lambda: is_ready(machine, process), 30)
     assert "Watchdog timeout" in machine.journal("--unit=posd")
     counter.expect("请刷卡或输入金额")
+
+
+def test_after_all_that_the_technicians_socket_is_what_it_was(machine: BootedMachine) -> None:
+    owner = machine.must("stat", "--format=%U %G %a", "/run/posd/diag.sock").strip()
+    assert owner == "root posd-tech 660"
+    assert machine.run(POSCTL, "journal", user=TECHNICIAN).returncode == 0
+
+
+def test_a_question_does_not_start_a_terminal_that_was_stopped(machine: BootedMachine) -> None:
+    machine.must("systemctl", "stop", "posd")
+    asked = machine.run(POSCTL, "status", user=TECHNICIAN)
+    assert asked.returncode == 3, asked.stderr
+    assert machine.property_of("posd", "ActiveState") == "inactive"
+    machine.must("systemctl", "start", "posd")
+    assert machine.run(POSCTL, "journal", user=TECHNICIAN).returncode == 0
+
+
+def test_a_configuration_that_cannot_work_is_tried_once_and_nobody_waits_for_it(
+    machine: BootedMachine,
+) -> None:
+    good = machine.must("cat", "/etc/posd/posd.toml")
+    machine.must("sed", "-i", "s/^terminal_id = .*/terminal_id = 1/", "/etc/posd/posd.toml")
+    try:
+        assert machine.run("systemctl", "restart", "posd").returncode != 0
+        assert machine.property_of("posd", "ExecMainStatus") == "2"
+        assert "terminal.terminal_id: expected" in machine.journal("--unit=posd")
+        asked = machine.run(POSCTL, "status", user=TECHNICIAN)
+        assert asked.returncode == 3, asked.stderr
+        machine.wait(
+            "closed socket", lambda: machine.property_of("posd", "ActiveState") == "failed"
+        )
+        assert int(machine.property_of("posd", "NRestarts")) == 0
+    finally:
+        machine.must("tee", "/etc/posd/posd.toml", stdin=good)
+    machine.must("systemctl", "start", "posd")
+    assert machine.run(POSCTL, "journal", user=TECHNICIAN).returncode == 0
 
 
 def test_the_journal_tells_the_story_and_holds_no_card_number(machine: BootedMachine) -> None:
