@@ -20,9 +20,10 @@ from posd import VERSION
 from posd.core.core import Core
 from posd.core.ports import Clock
 from posd.ledger.ledger import milliseconds
-from posd.ledger.records import IN_DOUBT
+from posd.ledger.records import IN_DOUBT, State
 from posd.log import TALLY
 from posd.settings import MetricsSettings
+from posd.terminal.cases import is_closed
 
 _log = structlog.get_logger()
 
@@ -91,7 +92,11 @@ def _core(core: Core) -> Iterator[Metric]:
 
 def _ledger(core: Core, clock: Clock) -> Iterator[Metric]:
     ledger = core.ledger
-    doubtful = ledger.transactions.in_states(*IN_DOUBT)
+    doubtful = [
+        record
+        for record in ledger.transactions.in_states(*IN_DOUBT)
+        if record.state is not State.UNRESOLVED or not is_closed(ledger, record)
+    ]
     yield _counter("ledger_commits_total", "Commits, each one or two syncs.", ledger.commits)
     yield _gauge("ledger_free_bytes", "Room for new business.", ledger.free_space())
     yield _gauge(
@@ -103,7 +108,7 @@ def _ledger(core: Core, clock: Clock) -> Iterator[Metric]:
     yield Metric(
         "transactions_in_doubt",
         "gauge",
-        "Transactions that are neither done nor undone, by state.",
+        "Transactions that are neither done nor undone, by state; without cases that are closed.",
         {
             (("state", state),): sum(record.state is state for record in doubtful)
             for state in sorted(IN_DOUBT)

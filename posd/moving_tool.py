@@ -133,6 +133,10 @@ def _export(configuration: Configuration, options: argparse.Namespace) -> list[s
 
 
 def _import(configuration: Configuration, options: argparse.Namespace) -> list[str]:
+    if not (configuration.terminal.state_directory / "ledger.db").exists():
+        raise MoveRefused(
+            "there is no terminal here yet: posd init makes one, with passwords of its own"
+        )
     passphrase = _passphrase(options.passphrase_from, twice=False)
     with _opened(configuration) as ledger:
         arrived = move_in(

@@ -24,6 +24,7 @@ from devices.line import Line, LineSettings, LineState
 from devices.simulated.pseudo_terminal import PseudoTerminal
 from posd import log
 from posd.acquirer.cards import CARDS
+from posd.ledger.records import State
 from posd.log import TALLY
 from posd.metrics import Textfile, exposition, write_whole
 from posd.settings import LogSettings, MetricsSettings
@@ -31,6 +32,7 @@ from posd.testing.in_process import InProcessStage
 from posd.testing.player import Player
 from posd.testing.real import RealStage
 from posd.testing.script import parse
+from tests.posd.ledger.rig import intent
 
 SALE = """\
 start
@@ -107,6 +109,20 @@ def test_a_reversal_that_waits_is_shown_with_its_age(stage: InProcessStage) -> N
     assert found['posd_transactions_in_doubt{state="reversing"}'] == 1
     assert found["posd_oldest_in_doubt_age_seconds"] > 100
     assert found["posd_sells"] == 0
+
+
+def test_a_case_that_is_closed_is_no_doubt_any_more(stage: InProcessStage) -> None:
+    stage.power_on()
+    assert stage.terminal is not None
+    core = stage.terminal.core
+    ledger = core.ledger
+    with ledger.commit("case"):
+        identity = ledger.transactions.add(intent(ledger.counters.next_stan()))
+        ledger.transactions.move(identity, [State.OPEN], State.UNRESOLVED)
+    name = 'posd_transactions_in_doubt{state="unresolved"}'
+    assert samples(read(stage))[name] == 1
+    assert core.money.close_case(identity, "00", "debited")
+    assert samples(read(stage))[name] == 0
 
 
 def test_nothing_in_it_names_a_card(stage: InProcessStage) -> None:

@@ -169,6 +169,9 @@ def test_an_archive_arrives_once_and_not_on_a_terminal_in_use(
 ) -> None:
     old.export(tmp_path / "archive", "--force")
     new = Shop(tmp_path / "new", 2)
+    assert new.arrive(tmp_path / "archive") == 2
+    assert "posd init" in capsys.readouterr().err
+    new.stage.power_on()
     assert new.arrive(tmp_path / "archive") == 0
     assert new.arrive(tmp_path / "archive") == 2
     assert "has arrived here before" in capsys.readouterr().err
@@ -183,6 +186,7 @@ def test_a_wrong_passphrase_and_a_damaged_archive_are_one_line_each(
 ) -> None:
     old.export(tmp_path / "archive", "--force")
     new = Shop(tmp_path / "new", 2)
+    new.stage.power_on()
     new.passphrase.write_text("another long passphrase\n")
     assert new.arrive(tmp_path / "archive") == 1
     assert "another passphrase" in capsys.readouterr().err
