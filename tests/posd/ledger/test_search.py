@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from posd.ledger.ledger import Ledger
 from posd.ledger.records import State
 from posd.ledger.search import Counted, Wanted
 from protocol import Pan
 from tests.posd.ledger.rig import intent
 from tests.posd.ledger.test_queries import scans, statements
+from tests.posd.terminal.rig import Clerk
 
 
 def add(ledger: Ledger, stan: str, **changes: object) -> int:
@@ -112,3 +115,26 @@ def test_no_search_reads_a_table_from_end_to_end(ledger: Ledger) -> None:
         ledger.print_jobs.of(1)
     assert len(seen) == 21
     assert scans(ledger, seen) == []
+
+
+def test_the_dialogues_that_search_read_no_table_from_end_to_end(tmp_path: Path) -> None:
+    with statements() as seen, Clerk(tmp_path) as clerk:
+        clerk.sign_in()
+        sale = clerk.sell()
+        clerk.press("确认 2 123456 确认")
+        clerk.swipe()
+        clerk.press(f"{sale.stan} 确认 5000 确认 确认 确认")
+        clerk.take_slips()
+        clerk.press("确认 2 123456 确认")
+        clerk.swipe()
+        clerk.press(f"确认 {sale.retrieval_reference} 确认 {sale.host_date} 确认 取消")
+        clerk.press(f"确认 8 1 {sale.stan} 确认 ▼ 确认")
+        clerk.wait_for_state("idle.ready")
+        clerk.press("确认 8 2 0048 确认 ▼ ▲ 取消")
+        clerk.press("确认 8 3 12345 确认 取消")
+        clerk.press("确认 8 4 ▼ ▼ 取消")
+        clerk.press("确认 6 1 确认")
+        clerk.take_slips()
+        clerk.press("确认 6 6 确认")
+        clerk.wait_for_state("idle.ready")
+        assert scans(clerk.ledger, seen) == []
