@@ -101,7 +101,13 @@ class Financial:
             )
         if request.row.doubt is Doubt.NOTICE:
             self._notices.remember(identity, elements)
-        log.info("intent.stored", transaction=identity, kind=request.row.name, stan=stan)
+        log.info(
+            "intent.stored",
+            transaction=identity,
+            kind=request.row.name,
+            batch=desk.ledger.counters.batch_number,
+            stan=stan,
+        )
         return identity, sending
 
     def _ended(
@@ -162,7 +168,10 @@ class Financial:
         """From here on this intent can only be reversed (money M14)."""
         details = {"reason": reason, "because": because}
         if self._close(identity, State.REVERSING, details, reversal_reason=reason):
-            log.warning("intent.reversing", transaction=identity, reason=reason, because=because)
+            stan = self._desk.ledger.transactions.get(identity).stan
+            log.warning(
+                "intent.reversing", transaction=identity, stan=stan, reason=reason, because=because
+            )
             self._reverse(done)
         else:
             done()

@@ -58,7 +58,7 @@ class Notices:
             record = desk.ledger.transactions.get(identity)
             slip = receipts.pending_slip(record, desk.configuration)
             desk.ledger.print_jobs.add(identity, "pending", slip)
-        log.warning("notice.pending", transaction=identity, because=because)
+        log.warning("notice.pending", transaction=identity, stan=record.stan, because=because)
         desk.report(TransactionEnded(identity, Outcome.PENDING))
         self.schedule()
 
@@ -154,5 +154,6 @@ class Notices:
             )  # fmt: skip
         if moved:
             self._sent.pop(identity, None)
-            log.error("alert.unresolved", transaction=identity, because=because)
+            stan = desk.ledger.transactions.get(identity).stan
+            log.error("alert.unresolved", transaction=identity, stan=stan, because=because)
             desk.report(TransactionEnded(identity, Outcome.UNRESOLVED))

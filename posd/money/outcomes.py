@@ -52,6 +52,7 @@ def decline(desk: Desk, identity: int, before: State, answer: Message) -> None:
     """The host said no: stored, with what it asks for, then the report."""
     code = str(answer.elements[39])
     ledger = desk.ledger
+    stan = ledger.transactions.get(identity).stan
     with ledger.commit("outcome"):
         ledger.transactions.move(
             identity, [before], State.DECLINED, {"code": code},
@@ -63,8 +64,8 @@ def decline(desk: Desk, identity: int, before: State, answer: Message) -> None:
             desk.session.demand_sign_in()
         desk.session.heard(answer)
     if code == DUPLICATE:
-        log.error("alert.duplicate_stan", transaction=identity)
-    log.info("outcome.declined", transaction=identity, code=code)
+        log.error("alert.duplicate_stan", transaction=identity, stan=stan)
+    log.info("outcome.declined", transaction=identity, stan=stan, code=code)
     desk.report(TransactionEnded(identity, Outcome.DECLINED))
 
 

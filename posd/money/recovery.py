@@ -55,7 +55,13 @@ def _decide(ledger: Ledger, record: TransactionRecord, reason: str, because: str
             record.id, [State.OPEN], State.REVERSING,
             {"reason": reason, "because": because}, reversal_reason=reason,
         )  # fmt: skip
-        log.warning("intent.reversing", transaction=record.id, reason=reason, because=because)
+        log.warning(
+            "intent.reversing",
+            transaction=record.id,
+            stan=record.stan,
+            reason=reason,
+            because=because,
+        )
     elif kind.row.doubt is Doubt.NOTHING:
         ledger.transactions.move(
             record.id, [State.OPEN], State.NO_ANSWER, {"because": because}, ended_at=ledger.now()

@@ -128,7 +128,7 @@ class Reversals:
                 desk.session.heard(answer)
                 if asks_sign_in(code):
                     desk.session.demand_sign_in()
-            log.warning("reversal.refused", transaction=identity, code=code)
+            log.warning("reversal.refused", transaction=identity, stan=record.stan, code=code)
 
     def _after_second_none(self, record: TransactionRecord, answer: Message) -> State:
         """Twice nothing to reverse is 'reversed' only while host and terminal stand where they stood."""
@@ -149,7 +149,7 @@ class Reversals:
         self._not_before.discard(record.id)
         if not moved:
             return
-        log.info("reversal.ended", transaction=record.id, state=state, code=code)
+        log.info("reversal.ended", transaction=record.id, stan=record.stan, state=state, code=code)
         outcome = Outcome.REVERSED if state is State.REVERSED else Outcome.UNRESOLVED
         desk.report(TransactionEnded(record.id, outcome))
 
