@@ -19,6 +19,7 @@ _CLOSING: Final = 77_700
 _CARD: Final = BY_NAME["nopin"].track2
 _PROMPT_SECONDS: Final = 0.2
 _KEYS_TO_REST: Final = 60  # more presses than any dialogue needs to come back to idle
+_PATIENCE: Final = 3  # times LONG_ENOUGH
 _CONFIRMED: Final = ("slip", "last", "kept", "blocked")  # flows that 确认 leads out of
 _CONFIRMED_STEPS: Final = ("pending", "unfinished", "ended")
 _WORDS: Final = {"确认": Pressed.CONFIRM, "取消": Pressed.CANCEL}
@@ -44,7 +45,11 @@ def _swipe(shop: Shop) -> None:
 
 
 def _to_idle(shop: Shop) -> None:
-    """Confirm what is shown and take every slip, until nothing is shown and nothing is in doubt."""
+    """Confirm what is shown and take every slip, until nothing is shown and nothing is in doubt.
+
+    What is still in doubt after hours will be so for ever: the checker knows whether it may.
+    """
+    patience = _PATIENCE
     for _ in range(_KEYS_TO_REST):
         life = _dialogue(shop)
         if life.ended is not None:
@@ -56,9 +61,10 @@ def _to_idle(shop: Shop) -> None:
             shop.let_pass(3.0)
         elif life.money.settlement_unfinished is not None and not life.money.busy:
             _settle(shop)
-        elif life.at_rest():
+        elif life.at_rest() or not patience:
             return
         else:
+            patience -= 1
             shop.let_pass(LONG_ENOUGH, lambda life=life: life.at_rest())  # type: ignore[misc]
 
 
