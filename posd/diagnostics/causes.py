@@ -81,15 +81,8 @@ class Causes:
     def _refusal(self) -> Iterator[Reason]:
         money = self.core.money
         match money.refusal():
-            case Refusal.MOVED:
-                yield Reason(code=ErrorCode.MOVED)
-            case Refusal.CLOSED:
-                yield Reason(code=ErrorCode.CLOSED)
             case Refusal.RESTORED | Refusal.MOVED | Refusal.CLOSED as refusal:
                 yield Reason(code=_PLAIN[refusal])
-            case Refusal.SETTLEMENT_UNFINISHED:
-                because = (*self._link(), *self._unusable_exchange())[:1]
-                yield Reason(code=ErrorCode.SETTLEMENT_UNFINISHED, because=because)
             case Refusal.REVERSAL_PENDING:
                 yield from self._reversals()
             case Refusal.NOT_SIGNED_IN:
@@ -143,9 +136,8 @@ class Causes:
         detail = f"batch {unfinished.batch_number}, {unfinished.state}"
         if code not in ("", "00"):
             detail += f"; {_code_in_words(code)}"
-        return Reason(
-            code=ErrorCode.SETTLEMENT_UNFINISHED, detail=detail, because=tuple(self._link())
-        )
+        because = (*self._link(), *self._unusable_exchange())[:1]
+        return Reason(code=ErrorCode.SETTLEMENT_UNFINISHED, detail=detail, because=because)
 
     def _not_signed_in(self) -> Reason:
         failed = self._failed_sign_in()

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,13 +27,14 @@ NUMBER = 60
 
 
 @pytest.fixture(scope="module")
-def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    directory = tmp_path_factory.mktemp("shop")
-    for path in (directory, *directory.parents[:2]):
-        path.chmod(0o755)  # another user must reach the socket
-    with shop(directory, diagnostics__group=GROUP, diagnostics__clients=3) as opened:
-        opened.open()
-        yield opened
+def terminal() -> Iterator[Shop]:
+    # Not pytest's directory: each run of it shuts that one for everybody else, also while we need it.
+    with tempfile.TemporaryDirectory(prefix="posd-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # another user must reach the socket
+        with shop(directory, diagnostics__group=GROUP, diagnostics__clients=3) as opened:
+            opened.open()
+            yield opened
 
 
 class Raw:
