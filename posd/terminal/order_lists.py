@@ -199,6 +199,8 @@ def _story(dialogue: Dialogue, order: OrderRecord) -> list[str]:
         who = f"{step.operator} {step.supervisor}".strip()
         what = texts.text(f"story.order_{step.what}")
         lines.append(f"{moment(step.at):%H:%M} {what} {who}".rstrip())
+        if step.what in {"amended", "paid_in_part", "payment_undone"}:
+            lines.append(texts.text("line.order_due", amount=amount_text(step.amount)))
         if step.reason:
             lines.append(reason_text(texts, step.what, step.reason))
     for attempt in ledger.transactions.of_order(order.id):

@@ -130,6 +130,12 @@ def test_another_amount_is_approved_at_once(clerk: Clerk) -> None:
     assert f"订单{order.number} 已办理" in clerk.press("123456 确认")
     assert clerk.state == "orders.list"
     assert clerk.ledger.orders.get(order.id).amount == 6000
+    clerk.press("确认 7")
+    story = clerk.screen
+    for _ in range(8):
+        story += clerk.press("▼")
+    assert "改金额 01 00" in story
+    assert "还差 60.00" in story
     (entry,) = [entry for entry in clerk.ledger.audit.entries() if entry[2] == "order_amend"]
     assert entry[1] == "00"
     assert entry[3]["operator"] == "01"
