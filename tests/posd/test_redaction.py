@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posd.log import redact
 from posd.redaction import redact_text
 from protocol.card import Pan
 
@@ -50,6 +52,24 @@ def test_a_card_number_within_a_run_longer_than_any_card_number_is_masked(
 ) -> None:
     run = before + number + after
     assert run not in redact_text(run)
+
+
+@given(card_numbers(), st.text("abc: ", max_size=5))
+def test_nothing_about_to_be_written_holds_a_card_number_wherever_it_stands(
+    number: str, around: str
+) -> None:
+    text = f"{around}{number}{around}"
+    event = {
+        "event": text,
+        text: 1,
+        "number": int(number),
+        "nested": {"list": [text, (text, {text: text})], "error": OSError(2, text)},
+    }
+    written = json.dumps(redact(None, "", event), ensure_ascii=False)
+    leading_zeros_gone = str(int(number))
+    assert number not in written
+    if len(leading_zeros_gone) == len(number):
+        assert leading_zeros_gone not in written
 
 
 @given(st.text(max_size=200))
