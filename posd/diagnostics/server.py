@@ -29,6 +29,7 @@ SHARE: Final = 0.2
 """Of the loop's time that all clients together may take, while they ask without a pause."""
 _TURN_SECONDS: Final = 0.0005  # a turn begins nothing more after so long
 _LOOK_SECONDS: Final = 1.0
+_NO_DESCRIPTORS_SECONDS: Final = 1.0
 _LONGEST_TEXT: Final = 200
 _REQUESTS: Final[tuple[type[m.Request], ...]] = m.AnyRequest.__args__
 
@@ -97,14 +98,20 @@ class DiagnosticServer:
 
     def _accept(self) -> None:
         """One connection; the next one when all of this turn has been paid for."""
+        began = self._loop.time()
+        self._loop.remove_reader(self._listening)
         try:
             connection, _ = self._listening.accept()
-        except OSError:
-            return  # it went away before it was looked at, or there are no descriptors left
-        began = self._loop.time()
-        connection.setblocking(False)
-        self._let_in(connection)
-        self._loop.remove_reader(self._listening)
+        except BlockingIOError:
+            pass  # it went away before it was looked at
+        except OSError as error:
+            # Without descriptors the socket stays readable: asking again at once would never end.
+            _log.warning("diagnostics.not_accepted", reason=str(error.strerror))
+            self._loop.call_later(_NO_DESCRIPTORS_SECONDS, self._accept_again)
+            return
+        else:
+            connection.setblocking(False)
+            self._let_in(connection)
         self._rest(began)
         self._loop.call_at(self._rest_until, self._accept_again)
 

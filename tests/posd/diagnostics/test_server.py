@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import stat
 import subprocess
@@ -370,3 +371,30 @@ def test_no_terminal_no_socket_and_no_permission_are_sentences_with_hints(tmp_pa
             said = posctl("--socket", str(tmp_path / "s"), "status")
     assert said.code == 5
     assert "use the posctl that was installed with it" in said.err
+
+
+def test_without_descriptors_the_terminal_works_and_lets_technicians_in_again_later(
+    tmp_path: Path,
+) -> None:
+    with shop(tmp_path) as opened:
+        opened.open()
+        process = opened.stage.process
+        assert process is not None
+        limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        used = max(int(name.name) for name in Path(f"/proc/{process.pid}/fd").iterdir())
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (used + 1, limits[1]))
+        waiting = connect(opened.socket, 20)
+        with closing(waiting):
+            time.sleep(0.5)
+            spent = cpu_seconds(process.pid)
+            time.sleep(1.0)
+            assert cpu_seconds(process.pid) - spent < 0.5  # it does not ask again and again
+            opened.do("press 7", "expect screen 0.07", "press 取消")
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
+            assert waiting.recv(1)
+        assert '"event": "diagnostics.not_accepted"' in opened.log()
+
+
+def cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
