@@ -35,6 +35,7 @@ from posd.testing.simulation.totals import Totals
 from protocol import Message
 from protocol.elements import Value
 from protocol.matching import Foreign
+from protocol.reversal import reversal_elements
 
 QUICK = range(24)
 MOST_SEEDS = 60  # in which a mutant must be found
@@ -196,13 +197,13 @@ def the_counter_is_stored_after_use(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_reversal_takes_the_batch_of_today(patch: pytest.MonkeyPatch) -> None:
-    sending, elements = Reversals._sending, reversals.reversal_elements
+    sending = Reversals._sending
 
     def today(self: Reversals, identity: int) -> Sending:
         batch = self._desk.ledger.counters.batch_number
 
         def with_batch(*arguments: Any, **options: Any) -> dict[int, Value]:
-            built = elements(*arguments, **options)
+            built = reversal_elements(*arguments, **options)
             return {**built, 60: f"{str(built[60])[:2]}{batch}{str(built[60])[8:]}"}
 
         with pytest.MonkeyPatch.context() as inner:
