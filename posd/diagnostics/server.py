@@ -28,6 +28,9 @@ _log = structlog.get_logger()
 SHARE: Final = 0.2
 """Of the loop's time that all clients together may take, while they ask without a pause."""
 _TURN_SECONDS: Final = 0.0005  # a turn begins nothing more after so long
+_LONGEST_REST: Final = (
+    1.0  # seconds: a process that was stopped in a turn does not rest for minutes
+)
 _LOOK_SECONDS: Final = 1.0
 _NO_DESCRIPTORS_SECONDS: Final = 1.0
 _LONGEST_TEXT: Final = 200
@@ -181,7 +184,8 @@ class DiagnosticServer:
 
     def _rest(self, began: float) -> None:
         now = self._loop.time()
-        self._rest_until = max(now, self._rest_until) + (now - began) * (1 / SHARE - 1)
+        seconds = min((now - began) * (1 / SHARE - 1), _LONGEST_REST)
+        self._rest_until = max(now, self._rest_until) + seconds
 
     def _work(self, client: Client) -> bool:
         """One step for this client. Is there more to do at once?"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from posd.core.events import Event, HostReceived
+from posd.core.events import Event
 from posd.diagnostics import messages as m
 from posd.diagnostics.actions import Actions
 from posd.diagnostics.answers import ANSWERS, Terminal
@@ -113,8 +113,6 @@ class DiagnosticService:
         self._following[client] = (request.id, number)
 
     def _happened(self, event: Event) -> None:
-        if isinstance(event, HostReceived):
-            self._traffic.received(event.frame)
         self._actions.happened(event)
         for client, (identity, number) in list(self._following.items()):
             self._follow(client, identity, number)

@@ -13,7 +13,7 @@ import structlog
 from posd import VERSION
 from posd.core import ports
 from posd.core.core import Core
-from posd.core.events import Event, PrintEnded
+from posd.core.events import Event, HostReceived, PrintEnded
 from posd.diagnostics import socket_path
 from posd.diagnostics.observations import Observations, WatchedDisplay
 from posd.diagnostics.traffic import Traffic
@@ -75,7 +75,9 @@ class Diagnostics:
         self._observations.look_at(core)
 
     def takes(self, event: Event) -> bool:
-        """Is this the end of a print job of ours? Then the core knows nothing of it."""
+        """Look at an event on its way to the core. True: it ends a print job of ours, and stays here."""
+        if isinstance(event, HostReceived) and self._traffic is not None:
+            self._traffic.received(event.frame)  # before what the core sends in answer to it
         if self._actions is None or not isinstance(event, PrintEnded) or event.job > FIRST_JOB:
             return False
         self._actions.print_ended(event)

@@ -177,6 +177,25 @@ def test_a_trace_shows_messages_decoded_and_masked_and_can_be_ended_by_another(
     assert "ended by somebody else" in said
 
 
+def test_a_trace_shows_messages_in_the_order_in_which_they_passed(tmp_path: Path) -> None:
+    with shop(tmp_path, host__reversal_answer_seconds=1) as opened:
+        opened.open()
+        process = follow(opened, "trace", "on", "--json")
+        time.sleep(1)
+        opened.do("host does wrong-mac to next sale")
+        opened.sell()
+        opened.do("expect screen 已冲正 within 20 s")
+        time.sleep(0.5)
+        process.send_signal(2)
+        said, _ = process.communicate(timeout=20)
+    messages = [json.loads(line) for line in said.splitlines()]
+    passed = [(each["direction"], each["lines"][0][:4]) for each in messages]
+    first = passed.index(("out", "0200"))
+    assert passed[first + 1] == ("in", "0210")
+    assert ("out", "0400") in passed[first + 2 :]
+    assert [each["at"] for each in messages] == sorted(each["at"] for each in messages)
+
+
 def test_events_are_followed(terminal: Shop) -> None:
     process = follow(terminal, "events", "--follow", "--from", "1")
     time.sleep(0.7)
