@@ -44,7 +44,7 @@ LONGEST = {
     "words": "机构确认已扣款",
     "age": "99mo",
     "label": "13800138000",
-    "key": "CLEAR",
+    "key": "FUNCTION",
     "of": "65",
     "number": "65",
 }
@@ -68,7 +68,7 @@ FEW_VALUES = {
     "reason": f"({'|'.join((*Refusal, 'no_printer'))})",
     "known": f"({'|'.join(REVERSAL_REASONS)})",
     "step.what": f"({'|'.join(STEPS)})",
-    "wanted.code.attribute": "(reference|authorisation)",
+    "wanted.named": "(number|reference|authorisation)",
     "unit": "(minute|hour|day|month)",
     "case.word": "(reversing|pending|unresolved|closed)",
     "record.kind": f"({'|'.join(KINDS)})",
