@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,3 +92,23 @@ def shop(directory: Path, **settings: object) -> Iterator[Shop]:
         yield opened
     finally:
         opened.stage.close()
+
+
+def follow(terminal: Shop, *words: str) -> subprocess.Popen[str]:
+    """posctl going on beside us, once the terminal has let it in and has had time to hear it."""
+    before = connections(terminal)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "posd.diagnostics.posctl", "--socket", str(terminal.socket), *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )  # fmt: skip
+    while connections(terminal) <= before and process.poll() is None:
+        time.sleep(0.02)
+    time.sleep(0.7)
+    return process
+
+
+def connections(terminal: Shop) -> int:
+    """How many are connected to its socket (proc(5): state 03)."""
+    rows = [row.split() for row in Path("/proc/net/unix").read_text().splitlines()]
+    return sum(row[5] == "03" and row[-1] == str(terminal.socket) for row in rows if len(row) > 7)

@@ -20,7 +20,7 @@ from posd.diagnostics.posctl.command import COMMANDS
 from posd.diagnostics.posctl.completion import completion
 from posd.diagnostics.posctl.layout import Paper
 from posd.texts.errors import ErrorCode
-from tests.posd.diagnostics.rig import ROOT, Shop, posctl, shop
+from tests.posd.diagnostics.rig import ROOT, Shop, follow, posctl, shop
 
 CARD = "6225000000000014"
 
@@ -36,14 +36,6 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         )
         opened.do("expect paper 持卡人存根", "expect screen 请刷卡或输入金额")
         yield opened
-
-
-def follow(terminal: Shop, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "posd.diagnostics.posctl", "--socket", str(terminal.socket), *words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
-        env={**os.environ, "PYTHONUTF8": "1"},
-    )  # fmt: skip
 
 
 def lines_until(process: subprocess.Popen[str], wanted: str) -> str:
@@ -154,7 +146,6 @@ def test_events_begin_where_they_are_asked_for(terminal: Shop) -> None:
 
 def test_watch_shows_what_happens(terminal: Shop) -> None:
     process = follow(terminal, "watch")
-    time.sleep(0.7)
     terminal.do("press 7", "expect screen 0.07", "press 取消", "expect screen 请刷卡或输入金额")
     said = lines_until(process, "KeyPressed key=cancel")
     assert "KeyPressed key=7" in said
@@ -164,7 +155,6 @@ def test_a_trace_shows_messages_decoded_and_masked_and_can_be_ended_by_another(
     terminal: Shop,
 ) -> None:
     process = follow(terminal, "trace", "on")
-    time.sleep(0.7)
     assert terminal.posctl("echo").code == 0
     time.sleep(0.3)
     assert "1 traces ended" in terminal.posctl("trace", "off").out
@@ -181,7 +171,6 @@ def test_a_trace_shows_messages_in_the_order_in_which_they_passed(tmp_path: Path
     with shop(tmp_path, host__reversal_answer_seconds=1) as opened:
         opened.open()
         process = follow(opened, "trace", "on", "--json")
-        time.sleep(1)
         opened.do("host does wrong-mac to next sale")
         opened.sell()
         opened.do("expect screen 已冲正 within 20 s")
@@ -198,7 +187,6 @@ def test_a_trace_shows_messages_in_the_order_in_which_they_passed(tmp_path: Path
 
 def test_events_are_followed(terminal: Shop) -> None:
     process = follow(terminal, "events", "--follow", "--from", "1")
-    time.sleep(0.7)
     terminal.do(
         "press 100", "press 确认", "expect screen 请刷卡", "press 取消", "wait 0.3 s", "press 取消"
     )
@@ -235,7 +223,6 @@ def test_the_keypad_and_the_reader_say_what_came(terminal: Shop) -> None:
     ):
         time.sleep(2)
         process = follow(terminal, "test", part)
-        time.sleep(0.7)
         terminal.do(line)
         said, error = process.communicate(timeout=30)
         assert process.returncode == 0, error

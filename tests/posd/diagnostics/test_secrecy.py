@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from dataclasses import fields
 from pathlib import Path
@@ -24,7 +22,7 @@ from posd.core.events import (
 )
 from posd.diagnostics.happenings import happening
 from posd.diagnostics.traffic import Traffic
-from tests.posd.diagnostics.rig import ROOT, shop
+from tests.posd.diagnostics.rig import follow, shop
 
 GOOD = BY_NAME["good"]
 CARD, TRACK, PIN = GOOD.pan.reveal(), GOOD.track2.reveal(), "123456"
@@ -45,15 +43,7 @@ def test_neither_card_nor_track_nor_pin_are_told_while_and_after_somebody_pays(
 ) -> None:
     with shop(tmp_path) as terminal:
         terminal.open()
-        listening = {
-            words: subprocess.Popen(
-                [sys.executable, "-m", "posd.diagnostics.posctl", "--socket", str(terminal.socket), "--json",
-                 *words.split()],
-                stdout=subprocess.PIPE, text=True, cwd=ROOT,
-            )
-            for words in LISTENED
-        }  # fmt: skip
-        time.sleep(1.5)
+        listening = {words: follow(terminal, "--json", *words.split()) for words in LISTENED}
         terminal.sell()
         terminal.do("expect screen 交易成功")
         time.sleep(0.5)
