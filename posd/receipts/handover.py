@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Final
 
 from devices.slip import Feed, Pair, Row, Rule, Slip, Text
 from posd.ledger.ledger import moment
@@ -14,7 +15,7 @@ from posd.receipts.parts import finished, who
 from posd.settings import Configuration
 from posd.texts import amount_text
 
-HANDOVER: str = "handover"
+HANDOVER: Final = "handover"
 """The copy's name in the ledger."""
 
 

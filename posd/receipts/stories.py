@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from devices import columns as grid
 from devices.slip import Pair, Row, Rule, Slip, Text
@@ -13,7 +14,7 @@ from posd.receipts.parts import finished, hotline, who
 from posd.settings import Configuration
 from posd.texts import amount_text
 
-STORY: str = "story"
+STORY: Final = "story"
 """The copy's name in the ledger."""
 
 

@@ -45,14 +45,20 @@ _DONE: Final = frozenset({State.APPROVED, State.VOIDED, State.COMPLETED})
 class Originals:
     """Which originals a flow is about.
 
-    code: what of the slip names one that is not in this ledger. wrong_kind: the text for a voucher
-    of another kind. refusal: a text for what only this flow refuses, "" for none.
+    code: what of the slip names one that is not in this ledger; VOUCHER where it must be in it.
+    wrong_kind: the text for a voucher of another kind. refusal: a text for what only this flow
+    refuses, "" for none.
     """
 
     kinds: frozenset[str]
     code: TextField
     wrong_kind: str
     refusal: Callable[[Dialogue, TransactionRecord], str]
+
+    @property
+    def named(self) -> str:
+        """Which texts tell how to name one that is not here: number, reference or authorisation."""
+        return self.code.attribute
 
 
 # --- which one ------------------------------------------------------------------------------------
@@ -103,11 +109,7 @@ def refusal_of(wanted: Originals, dialogue: Dialogue) -> str:
         if not dialogue.form.number:
             return ""  # of another terminal, or too old: the host knows
         other_date = is_of_closed_batch(dialogue, None)
-        return (
-            "say.original_other_date"
-            if other_date
-            else f"say.original_not_here_{wanted.code.attribute}"
-        )
+        return "say.original_other_date" if other_date else f"say.no_{wanted.named}"
     if record.kind not in wanted.kinds:
         return wanted.wrong_kind
     return (
@@ -152,7 +154,7 @@ def by_voucher(
         )
 
     return Part(
-        (Step("voucher", voucher_screen, help=f"original_{wanted.code.attribute}"),),
+        (Step("voucher", voucher_screen, help=f"original_{wanted.named}"),),
         (
             *text_rows("voucher", VOUCHER),
             *before,
@@ -180,7 +182,7 @@ def choose_original(
 
     def code_screen(dialogue: Dialogue) -> Screen:
         return Screen(
-            dialogue.text(f"title.original_{wanted.code.attribute}"),
+            dialogue.text(f"title.original_{wanted.named}"),
             (typed(wanted.code, dialogue), dialogue.text("line.letters")),
             dialogue.text("hint.confirm_cancel"),
         )
@@ -198,7 +200,7 @@ def choose_original(
     voucher = by_voucher(
         wanted,
         after,
-        f"hint.empty_is_{wanted.code.attribute}",
+        f"hint.empty_is_{wanted.named}",
         Row("voucher", "confirm", partial(is_empty, VOUCHER), "code"),
         Row("voucher", "confirm", is_of_closed_batch, "date"),
         known=do,
@@ -207,7 +209,7 @@ def choose_original(
     return Part(
         (
             *voucher.steps,
-            Step("code", code_screen, help=wanted.code.attribute),
+            Step("code", code_screen, help=wanted.named),
             Step("date", date_screen, help="original_date"),
         ),
         (
@@ -253,7 +255,7 @@ def take_whole(dialogue: Dialogue, _event: object) -> None:
 
 
 def nothing_more(_dialogue: Dialogue, _original: TransactionRecord) -> str:
-    """A `Originals.refusal` that adds none."""
+    """An `Originals.refusal` that adds none."""
     return ""
 
 

@@ -9,7 +9,6 @@ from posd.money.kinds import KINDS
 from posd.terminal.about_original import send_about, shown_step
 from posd.terminal.exchange import exchange
 from posd.terminal.fields import (
-    REFERENCE,
     VOUCHER,
     card_and_pin,
     is_empty,
@@ -50,7 +49,7 @@ def refusal(dialogue: Dialogue, original: TransactionRecord) -> str:
     return ""
 
 
-WANTED = Originals(KINDS["completion_void"].originals, REFERENCE, "say.not_a_completion", refusal)
+WANTED = Originals(KINDS["completion_void"].originals, VOUCHER, "say.not_a_completion", refusal)
 
 
 FLOW = assemble(

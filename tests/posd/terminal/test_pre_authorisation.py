@@ -95,7 +95,7 @@ def test_an_empty_amount_takes_what_was_held(clerk: Clerk, held: TransactionReco
 def test_a_completion_is_115_percent_at_most(clerk: Clerk, held: TransactionRecord) -> None:
     clerk.press("确认 3 2")
     clerk.swipe("nopin")
-    assert "超过可完成额度 115.00" in clerk.press(f"{held.stan} 确认 11501 确认")
+    assert "超过额度 请改小 115.00" in clerk.press(f"{held.stan} 确认 11501 确认")
     clerk.press("清除 清除 清除 清除 清除 11500 确认 确认")
     clerk.take_slips()
     assert last(clerk, "completion").amount == 11500
@@ -248,6 +248,8 @@ def test_a_completion_is_undone_and_the_hold_is_there_again(
     assert "主管密码" in clerk.press("确认 3 4")
     clerk.press("123456 确认")
     assert "请输凭证号" in clerk.press("确认")
+    assert "本机无此凭证 请核对凭证号" in clerk.press("999 确认")
+    clerk.press("清除 清除 清除")
     assert "完撤 80.00" in clerk.press(f"{done.stan} 确认")
     clerk.press("确认")
     clerk.swipe("nopin")

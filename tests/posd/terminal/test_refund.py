@@ -142,7 +142,7 @@ def test_letters_are_stepped_through_in_both_directions(clerk: Clerk) -> None:
 def test_another_card_is_refused_with_the_way_back(clerk: Clerk, sale: TransactionRecord) -> None:
     go_to_voucher(clerk, "second")
     said = clerk.press(f"{sale.stan} 确认")
-    assert "不是原卡 622500****0048" in said
+    assert "不是原卡 按清除 622500****0048" in said
     clerk.press("清除 清除 清除 清除 清除 清除 清除")
     assert clerk.state == "refund.card"
     clerk.swipe("nopin")
@@ -177,7 +177,7 @@ def test_the_limit_and_the_goods_are_settings(tmp_path: Path) -> None:
         clerk.sign_in()
         sale = clerk.sell()
         go_to_voucher(clerk)
-        assert "超过退货限额 10.00" in clerk.press(f"{sale.stan} 确认 确认")
+        assert "退货限额 请改小 10.00" in clerk.press(f"{sale.stan} 确认 确认")
         clerk.press("1000 确认")
         assert clerk.state == "refund.shown"
 
