@@ -6,9 +6,10 @@ data) never is.
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Literal
 
 Direction = Literal["in", "out", "note"]
@@ -41,17 +42,43 @@ def mask_all(data: bytes) -> bytes:
 
 
 class _Track:
-    """One direction: bounded in bytes and in entries, the oldest goes first."""
+    """One direction: bounded in bytes and in entries, the oldest goes first.
 
-    def __init__(self) -> None:
-        self.entries: deque[Entry] = deque()
-        self._size = 0
+    Packed, because an object for each entry takes many times what a key or a status byte does.
+    """
 
-    def add(self, entry: Entry) -> None:
-        self.entries.append(entry)
-        self._size += len(entry.data)
-        while self._size > BYTES_EACH_WAY or len(self.entries) > ENTRIES_EACH_WAY:
-            self._size -= len(self.entries.popleft().data)
+    def __init__(self, direction: Direction) -> None:
+        self._direction = direction
+        self._data = bytearray()
+        self._times = array("d")
+        self._sizes = array("I")
+
+    def add(self, at: float, data: bytes) -> None:
+        self._data += data
+        self._times.append(at)
+        self._sizes.append(len(data))
+        entries = size = 0  # that have to go
+        while (
+            len(self._data) - size > BYTES_EACH_WAY or len(self._sizes) - entries > ENTRIES_EACH_WAY
+        ):
+            size += self._sizes[entries]
+            entries += 1
+        if entries:
+            del self._data[:size], self._times[:entries], self._sizes[:entries]
+
+    def mask_since(self, oldest: float) -> None:
+        end = len(self._data)
+        for at, size in zip(reversed(self._times), reversed(self._sizes), strict=True):
+            if at < oldest:
+                break
+            self._data[end - size : end] = MASKED * size
+            end -= size
+
+    def entries(self) -> Iterator[Entry]:
+        start = 0
+        for at, size in zip(self._times, self._sizes, strict=True):
+            yield Entry(at, self._direction, bytes(self._data[start : start + size]))
+            start += size
 
 
 class FlightRecorder:
@@ -59,12 +86,13 @@ class FlightRecorder:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._tracks: dict[Direction, _Track] = {"in": _Track(), "out": _Track(), "note": _Track()}
+        directions: tuple[Direction, ...] = ("in", "out", "note")
+        self._tracks = {direction: _Track(direction) for direction in directions}
 
     def record(self, direction: Direction, data: bytes, mask: Mask | None = None) -> None:
         """Keeps the bytes, as `mask` returns them."""
         kept = mask(data) if mask is not None else data
-        self._tracks[direction].add(Entry(self._clock(), direction, kept[-BYTES_EACH_WAY:]))
+        self._tracks[direction].add(self._clock(), kept[-BYTES_EACH_WAY:])
 
     def note(self, text: str) -> None:
         """Keeps a remark (opened, lost and why) between the bytes."""
@@ -72,19 +100,11 @@ class FlightRecorder:
 
     def mask_since(self, direction: Direction, seconds: float) -> None:
         """Masks what the last `seconds` brought: bytes found out too late to be secret."""
-        oldest = self._clock() - seconds
-        entries = self._tracks[direction].entries
-        for index in range(len(entries) - 1, -1, -1):
-            entry = entries[index]
-            if entry.at < oldest:
-                break
-            entries[index] = Entry(entry.at, direction, mask_all(entry.data))
+        self._tracks[direction].mask_since(self._clock() - seconds)
 
     def entries(self) -> list[Entry]:
         """Everything kept, oldest first."""
-        everything: Iterator[Entry] = (
-            entry for track in self._tracks.values() for entry in track.entries
-        )
+        everything = chain.from_iterable(track.entries() for track in self._tracks.values())
         return sorted(everything, key=lambda entry: entry.at)
 
     def dump(self) -> str:

@@ -52,6 +52,7 @@ SHUT_DOWN: Final = 3
 _DARK_SECONDS: Final = 2.0
 _PR_SET_DUMPABLE: Final = 4  # linux/prctl.h
 _M_MMAP_THRESHOLD: Final = -3  # malloc.h
+_M_ARENA_MAX: Final = -8
 _LARGE_BLOCK: Final = 1024 * 1024  # bytes
 
 
@@ -178,6 +179,8 @@ def give_memory_back() -> None:
     heap of the thread that asked: as many times 16 MiB as there are threads (mallopt(3)).
     """
     ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
+    # One heap for all threads: copies and passwords are made one at a time, and each heap keeps its peak.
+    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _open_ledger(configuration: Configuration, keys: Keys, clock: SystemClock) -> Ledger | None:

@@ -30,6 +30,9 @@ def _no_copy(_connection: sqlite3.Connection, _version: int) -> None:
     """Nobody keeps a copy before a migration."""
 
 
+_CACHE_KIB: Final = 512
+
+
 class Database:
     """One exclusive connection. After any error inside a commit it answers nothing but LedgerFailed.
 
@@ -84,6 +87,8 @@ class Database:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
+        # The kernel keeps the file's pages too; SQLite's own copy would grow to four times this.
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         # In exclusive mode the lock is taken at the first access; take it now, not in the first sale.
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
