@@ -72,6 +72,9 @@ def training_configuration(live: Configuration) -> TrainingConfiguration:
         ),
         "dialect": DialectSettings(partial_approval=live.dialect.partial_approval),
         "backup": BackupSettings(),
+        # Nothing begins by itself: what comes out of the printer was asked for.
+        "settlement": structs.replace(live.settlement, at=None),
+        "orders": structs.replace(live.orders, report_time=""),
         "keys": KeyFileSettings(),
     }
     shared: dict[str, Any] = {name: getattr(live, name) for name in live.__struct_fields__}

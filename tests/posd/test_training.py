@@ -92,6 +92,15 @@ def test_the_shops_habits_and_devices_stay(live: Configuration) -> None:
     assert training.terminal.merchant_name == live.terminal.merchant_name
 
 
+def test_nothing_begins_by_itself(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    installation.configure(("settlement", "at"), "22:00")
+    installation.configure(("orders", "report_time"), "21:30")
+    training = training_configuration(installation.load())
+    assert training.settlement.at is None
+    assert training.orders.report_time == ""
+
+
 def test_no_file_can_say_that_a_live_terminal_is_a_training(live: Configuration) -> None:
     assert type(live) is Configuration
     assert "is_training" not in live.__struct_fields__
