@@ -16,6 +16,7 @@ from msgspec import structs
 
 from devices.slip import Slip
 from posd.acquirer.acquirer import Acquirer
+from posd.acquirer.answers import Delivery
 from posd.acquirer.cards import BY_NAME, CARDS
 from posd.acquirer.ledger import AcquirerLedger
 from posd.acquirer.line import BuiltInLine, Later
@@ -97,6 +98,7 @@ class Training:
         master = Key(random_bytes(_MASTER_KEY_LENGTH))
         self.keys = Keys(random_bytes(DEVICE_KEY_LENGTH), master, password_cost)
         seconds = self.configuration.host.answer_seconds
+        self._is_over = False
         self._ledger = AcquirerLedger(":memory:")
         self.acquirer = Acquirer(
             self._ledger,
@@ -109,12 +111,21 @@ class Training:
 
     def life(self, printer: Printer, report: Callable[[Event], None], later: Later) -> TrainingLife:
         """What the next life of the terminal is connected to."""
-        return TrainingLife(self.acquirer, printer, report, later)
+        return TrainingLife(self.acquirer, self._receive, printer, report, later)
+
+    def close(self) -> None:
+        """The acquirer is gone, as with its process; what lies on the disk stays."""
+        self._is_over = True
+        self._ledger.close()
 
     def end(self) -> None:
         """Nothing of it is left."""
-        self._ledger.close()
+        self.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _receive(self, frame: bytes) -> tuple[Delivery, ...]:
+        """The acquirer's, but for what was still on its way when the training ended."""
+        return () if self._is_over else self.acquirer.receive(frame)
 
 
 def forget_training(live: Configuration) -> None:
@@ -128,6 +139,7 @@ class TrainingLife:
     def __init__(
         self,
         acquirer: Acquirer,
+        receive: Callable[[bytes], tuple[Delivery, ...]],
         printer: Printer,
         report: Callable[[Event], None],
         later: Later,
@@ -137,7 +149,7 @@ class TrainingLife:
         self._report = report
         self._later = later
         self._paper_ends = False
-        self.host = BuiltInLine(acquirer.receive, report, later)
+        self.host = BuiltInLine(receive, report, later)
 
     # --- the printer ------------------------------------------------------------------------------
 

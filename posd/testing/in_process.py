@@ -86,7 +86,7 @@ class InProcessStage:
         self._end_life()
         self.display.power_cut()
         if self._training is not None:  # what lies on its disk is found at the next start
-            self._training.acquirer.ledger.close()
+            self._training.close()
             self._training = None
 
     def _start(self) -> None:

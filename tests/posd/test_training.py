@@ -277,6 +277,15 @@ def test_after_a_power_cut_in_training_the_terminal_is_live_and_says_so_once(cle
     assert clerk.state == "idle.ready"
 
 
+def test_a_frame_on_its_way_when_a_training_ends_reaches_nobody(clerk: Clerk) -> None:
+    go_in(clerk)
+    clerk.core.money.echo(lambda _exchange: None)
+    clerk.stage.let_pass(0.06, lambda: False)  # connected, and the request has just left
+    clerk.restart()
+    clerk.wait(5)
+    assert clerk.state == "training.over"
+
+
 def test_without_room_for_its_directory_the_terminal_goes_on_live(tmp_path: Path) -> None:
     """A file in the way stands for a disk that is full: even root cannot make the directory."""
     live = Installation(tmp_path).load()
