@@ -157,12 +157,12 @@ def host_screen(dialogue: Dialogue) -> Screen:
     if code == "usable" and answer != "00":
         row = look_up(answer)
         why = row.zh if dialogue.catalogue.language == "zh_CN" else row.en
-        body = (dialogue.text("line.last_answer", code=grid.printable(answer)), why)
+        body = [dialogue.text("line.last_answer", code=grid.printable(answer)), why]
     else:
         known = f"result.echo_{code}"
         name = known if dialogue.catalogue.has(known) else "result.echo_failed"
-        body = (dialogue.text(name),)
-    return Screen(title, body, dialogue.text("hint.confirm_again"))
+        body = [dialogue.text(name)]
+    return Screen(title, tuple(body), dialogue.text("hint.confirm_again"))
 
 
 def host_is_asked(dialogue: Dialogue, _event: object) -> bool:
