@@ -107,7 +107,7 @@ class Life:
 
     def transactions_made(self) -> int:
         """How many the ledger holds."""
-        (row,) = self.ledger._database.all("SELECT count(*) FROM transactions")
+        (row,) = self.ledger._database.all("SELECT coalesce(max(id), 0) FROM transactions")
         return int(row[0])
 
     def order_numbers(self) -> list[str]:
