@@ -144,6 +144,8 @@ class Actions:
         )
 
     def _echo(self, identity: int, say: Say) -> Parts:
+        if not self._terminal.core.idle:  # a sale that met it on the line would be refused
+            return iter((_busy(identity, "somebody is using the terminal"),))
         began = self._loop.time()
 
         def told(last: LastExchange) -> None:

@@ -5,7 +5,9 @@ Nothing here keeps a terminal from starting or selling: a socket that cannot be 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import structlog
@@ -53,6 +55,8 @@ class Diagnostics:
         self._traffic: Traffic | None = None
         self._actions: Actions | None = None
         self._server: DiagnosticServer | None = None
+        self._door: socket.socket | None = None
+        self._opening: asyncio.Task[None] | None = None
 
     def display(self, display: ports.Display) -> ports.Display:
         """This display, looked at."""
@@ -85,22 +89,31 @@ class Diagnostics:
 
     def open(self, back_up_soon: Callable[[], None], looked: Callable[[], None]) -> None:
         """The terminal is ready: let technicians in. looked: the core may have halted."""
-        # What only a technician's question needs is loaded now, when no clerk waits for the start.
-        from posd.diagnostics.access import Access, group_number
-        from posd.diagnostics.actions import Actions
-        from posd.diagnostics.answers import Terminal
-        from posd.diagnostics.server import DiagnosticServer
-        from posd.diagnostics.service import DiagnosticService
-
         settings = self._configuration.diagnostics
         try:
-            listening = self._listening(group_number(settings.group))
+            self._door = self._listening(settings.group)
         except OSError as error:
             reason = error.strerror or str(error)
             _log.warning("diagnostics.unavailable", socket=str(settings.socket), reason=reason)
             return
+        loop, door = asyncio.get_running_loop(), self._door
+
+        def knocked() -> None:
+            loop.remove_reader(door)
+            self._opening = loop.create_task(self._let_in(door, back_up_soon, looked))
+
+        # Most terminals are hardly ever asked. What only a question needs takes a megabyte; it is loaded with
+        # the first one, and in a thread, so that no clerk's key waits for it.
+        loop.add_reader(door, knocked)
+
+    async def _let_in(
+        self, door: socket.socket, back_up_soon: Callable[[], None], looked: Callable[[], None]
+    ) -> None:
+        await asyncio.to_thread(import_module, "posd.diagnostics.asked")
+        from posd.diagnostics import asked
+
         assert self._traffic is not None
-        terminal = Terminal(
+        terminal = asked.Terminal(
             self._configuration,
             self._core,
             self._devices,
@@ -109,23 +122,31 @@ class Diagnostics:
             self._observations,
             VERSION,
         )
-        self._actions = Actions(terminal, back_up_soon, looked, FIRST_JOB)
-        service = DiagnosticService(terminal, self._actions, self._traffic, looked)
-        self._server = DiagnosticServer(
-            listening, Access(settings.group), service, VERSION, settings.clients
-        )
+        settings = self._configuration.diagnostics
+        self._actions = asked.Actions(terminal, back_up_soon, looked, FIRST_JOB)
+        service = asked.DiagnosticService(terminal, self._actions, self._traffic, looked)
+        access = asked.Access(settings.group)
+        self._server = asked.DiagnosticServer(door, access, service, VERSION, settings.clients)
         self._server.start()
 
     async def stop(self) -> None:
         """Everybody is told; a socket that systemd opened stays with systemd."""
+        if self._door is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._door)
+        if self._opening is not None:
+            await self._opening
         if self._server is not None:
             self._server.stop()
-            if self._handed_over is None:
-                socket_path.remove(self._configuration.diagnostics.socket)
+        self._door.close()
+        if self._handed_over is None:
+            socket_path.remove(self._configuration.diagnostics.socket)
         if self._actions is not None:
             await self._actions.stop()
 
-    def _listening(self, group: int | None) -> socket.socket:
+    def _listening(self, group: str) -> socket.socket:
         if self._handed_over is not None:
             return self._handed_over
-        return socket_path.listen(self._configuration.diagnostics.socket, group)
+        from posd.diagnostics.access import group_number
+
+        return socket_path.listen(self._configuration.diagnostics.socket, group_number(group))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -20,6 +21,7 @@ from protocol.transactions import ECHO, SIGN_IN, SIGN_OFF, Transaction
 log = structlog.get_logger()
 
 APPROVED = "00"
+_ECHO_SECONDS: Final = 10.0  # nobody's money waits for it, and a clerk may
 
 
 class SignIn:
@@ -72,7 +74,7 @@ class SignIn:
 
         desk.line.exchange(
             lambda: desk.sending(ECHO.request_mti, elements, with_mac=False),
-            desk.configuration.host.answer_seconds,
+            min(desk.configuration.host.answer_seconds, _ECHO_SECONDS),
             ended,
         )
 

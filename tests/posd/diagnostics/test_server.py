@@ -398,3 +398,14 @@ def test_without_descriptors_the_terminal_works_and_lets_technicians_in_again_la
 def cpu_seconds(process: int) -> float:
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_an_echo_never_meets_a_sale_on_the_line(tmp_path: Path) -> None:
+    with shop(tmp_path) as opened:
+        opened.open()
+        opened.do("press 100", "expect screen 1.00")
+        refused = opened.posctl("echo")
+        assert refused.code == 1
+        assert "somebody is using the terminal" in refused.err
+        opened.do("press 取消", "expect screen 请刷卡或输入金额")
+        assert opened.posctl("echo").code == 0
