@@ -86,9 +86,7 @@ class Day(Levers):
         self._surroundings = Surroundings(
             configuration, keys, directory / "ledger.db", self._world, self._network, self._cuts
         )
-        self._business = OtherBusiness(
-            Chance(seed, "business"), self._running, self.note, money.reversal_tries
-        )
+        self._business = OtherBusiness(Chance(seed, "business"), self._running, self.note)
         pause = hours * 3600 / MOST_TRANSACTIONS if chance.happens(0.3) else 30.0
         self._clerk = Clerk(
             Chance(seed, "clerk"),
@@ -188,6 +186,7 @@ class Day(Levers):
                 self._business.sign_in()
                 self._pass(_LAST_WAIT)
             if money.refusal() == "batch_full":
+                self._business.give_up_what_goes_on()
                 self._settle()
                 continue
             made = self._running().transactions_made()

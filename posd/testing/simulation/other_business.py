@@ -34,19 +34,17 @@ _ORDINARY: Final = 400  # fen: from here on amounts choose no outcome at the tes
 
 
 class OtherBusiness:
-    """note: told what is asked for, for the history. reversal_tries: the terminal's setting."""
+    """note: told what is asked for, for the history."""
 
     def __init__(
         self,
         chance: Chance,
         life: Callable[[], Life],
         note: Callable[[str], None],
-        reversal_tries: int,
     ) -> None:
         self._chance = chance
         self._life = life
         self._note = note
-        self._reversal_tries = reversal_tries
 
     def request(self) -> None:
         """Ask for something; a refusal is an answer too."""
@@ -103,15 +101,10 @@ class OtherBusiness:
             else:
                 self.settle()
             return
-        spent = [
-            record for record in life.ledger.transactions.in_states(State.REVERSING)
-            if record.reversal_tries >= self._reversal_tries
-        ]  # fmt: skip
+        spent = self._spent()
         open_cases = life.ledger.transactions.in_states(State.UNRESOLVED)
         if spent and chance.happens(0.6):
-            record = chance.one(spent)
-            self._note(f"supervisor gives up the reversal of {record.stan}")
-            life.ask(lambda: life.core.money.give_up(record.id, _SUPERVISOR, "customer left"))
+            self._give_up(chance.one(spent))
         elif open_cases and chance.happens(0.3):
             case = chance.one(open_cases)
             self._note(f"supervisor closes the case {case.stan}")
@@ -119,6 +112,21 @@ class OtherBusiness:
         elif chance.happens(0.3):
             self._note("supervisor tries the reversals now")
             life.ask(life.core.money.retry_reversals)
+
+    def give_up_what_goes_on(self) -> None:
+        """A notice that no host will ever take keeps the batch open until a supervisor says so."""
+        for record in self._spent():
+            self._give_up(record)
+
+    def _spent(self) -> list[TransactionRecord]:
+        life = self._life()
+        records = life.ledger.transactions.in_states(State.REVERSING, State.PENDING)
+        return [record for record in records if life.core.money.tries_are_spent(record)]
+
+    def _give_up(self, record: TransactionRecord) -> None:
+        self._note(f"supervisor gives up the {record.kind} {record.stan}")
+        life = self._life()
+        life.ask(lambda: life.core.money.give_up(record.id, _SUPERVISOR, "customer left"))
 
     def _original(self, kind: str) -> TransactionRecord | None:
         kinds = _ABOUT.get(kind)
