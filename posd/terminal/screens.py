@@ -104,12 +104,17 @@ def _body(screen: Screen, columns: int, cut: list[str]) -> list[str]:
 
 
 def _title(text: str, offset: int, last: int, columns: int, cut: list[str]) -> str:
-    """The title in the middle; at its right end whether the body goes on above or below."""
+    """The title in the middle; at its right end whether the body goes on above or below.
+
+    Numbers and amounts stand in titles: none is ever shortened for a mark. Where there is room for
+    one mark only it is the one that leads on, and beside the longest amounts there is none.
+    """
     text = grid.printable(text)
-    marks = (_MORE_ABOVE if offset else "") + (_MORE_BELOW if offset < last else "")
-    free = columns - grid.width(marks)
     if grid.width(text) > columns:
         cut.append(text)
-    if not marks:
-        return grid.centre(text, columns).rstrip()
-    return grid.pad(grid.fit(text, free), free) + marks
+    above, below = (_MORE_ABOVE if offset else ""), (_MORE_BELOW if offset < last else "")
+    for marks in (above + below, below or above):
+        free = columns - grid.width(marks)
+        if marks and grid.width(text) <= free:
+            return grid.pad(text, free) + marks
+    return grid.centre(text, columns).rstrip()

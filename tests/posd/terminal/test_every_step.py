@@ -189,6 +189,22 @@ def test_a_body_that_is_too_long_scrolls_to_its_end() -> None:
     assert bottom.picture.rows[0].endswith("▲")
 
 
+@pytest.mark.parametrize(
+    ("title", "at_the_top", "in_the_middle", "at_the_end"),
+    [
+        ("000002 50.00", "000002 50.00  ▼", "000002 50.00▲▼", "000002 50.00  ▲"),
+        ("000002 1234.56", "000002 1234.56▼", "000002 1234.56▼", "000002 1234.56▲"),
+        ("000002 12345.67", "000002 12345.67", "000002 12345.67", "000002 12345.67"),
+    ],
+)
+def test_no_amount_in_a_title_is_shortened_for_the_marks(
+    title: str, at_the_top: str, in_the_middle: str, at_the_end: str
+) -> None:
+    body = ("one", "two", "three", "four")
+    for offset, wanted in ((0, at_the_top), (1, in_the_middle), (2, at_the_end)):
+        assert lay_out(Screen(title, body, "hint"), "", offset, 16, 4).picture.rows[0] == wanted
+
+
 def test_the_selected_row_is_always_in_view_and_in_reverse() -> None:
     items = ("one", "two", "three", "four")
     for index, item in enumerate(items):
