@@ -101,7 +101,8 @@ class Causes:
                 yield Reason(code=ErrorCode.UNEXPECTED, detail=str(other))
 
     def _reversals(self) -> Iterator[Reason]:
-        pending = self.core.ledger.transactions.in_states(State.OPEN, State.REVERSING)
+        # One that is open waits for its answer: a sale that is being made is no trouble.
+        pending = self.core.ledger.transactions.in_states(State.REVERSING)
         for record in pending[:_MOST]:
             spent = self.core.money.tries_are_spent(record)
             code = ErrorCode.TRIES_SPENT if spent else ErrorCode.REVERSAL_PENDING

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger()
 
+_TRY_AGAIN_SECONDS: Final = 1.0
 FIRST_JOB = -(10**15)
 """Print jobs of ours are numbered from here down: neither the ledger nor the dialogue has such numbers."""
 
@@ -100,16 +101,32 @@ class Diagnostics:
 
         def knocked() -> None:
             loop.remove_reader(door)
-            self._opening = loop.create_task(self._let_in(door, back_up_soon, looked))
+            self._opening = loop.create_task(self._let_in(door, back_up_soon, looked, wait))
 
-        # Most terminals are hardly ever asked. What only a question needs takes a megabyte; it is loaded with
-        # the first one, and in a thread, so that no clerk's key waits for it.
-        loop.add_reader(door, knocked)
+        def wait() -> None:
+            if door.fileno() >= 0:
+                loop.add_reader(door, knocked)
+
+        wait()
 
     async def _let_in(
-        self, door: socket.socket, back_up_soon: Callable[[], None], looked: Callable[[], None]
+        self,
+        door: socket.socket,
+        back_up_soon: Callable[[], None],
+        looked: Callable[[], None],
+        wait: Callable[[], None],
     ) -> None:
-        await asyncio.to_thread(import_module, "posd.diagnostics.asked")
+        """Most terminals are hardly ever asked: what only a question needs is loaded with the first one.
+
+        In a thread, so that no clerk's key waits for it.
+        """
+        try:
+            await asyncio.to_thread(import_module, "posd.diagnostics.asked")
+        except (OSError, ImportError) as error:
+            # Without descriptors nothing can be read; the socket stays readable meanwhile.
+            _log.warning("diagnostics.not_accepted", reason=str(getattr(error, "strerror", error)))
+            asyncio.get_running_loop().call_later(_TRY_AGAIN_SECONDS, wait)
+            return
         from posd.diagnostics import asked
 
         assert self._traffic is not None

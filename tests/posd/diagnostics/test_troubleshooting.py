@@ -250,3 +250,16 @@ def test_an_unfinished_settlement_is_named_with_the_acquirers_last_word(tmp_path
         (reason,) = found["reasons"]
         assert chain(reason) == ["E308"]
         assert "batch 000001, begun; the acquirer answers 96" in reason["detail"]
+
+
+def test_a_sale_that_waits_for_its_answer_is_no_trouble(tmp_path: Path) -> None:
+    with shop(tmp_path, host__answer_seconds=4) as terminal:
+        terminal.open()
+        terminal.do("host does slow to next sale")  # half of the time-out
+        terminal.sell()
+        terminal.do("expect screen 正在处理")
+        found = why(terminal)
+        assert found["reasons"] == []
+        (case,) = terminal.posctl("status", "--json").json["cases"]
+        assert case["state"] == "open"
+        terminal.do("expect screen 交易成功")
