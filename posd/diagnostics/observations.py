@@ -57,7 +57,7 @@ class Seen:
 
 
 class Observations:
-    """A bounded memory of what went wrong. `on_event` and `on_picture` may be set by who watches."""
+    """A bounded memory of what went wrong. `on_event` may be set by who watches."""
 
     def __init__(self, clock: ports.Clock) -> None:
         self._clock = clock
