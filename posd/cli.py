@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
-    parser = _Parser(prog="posd", description="A payment terminal daemon.")
+    parser: argparse.ArgumentParser = _Parser(prog="posd", description="A payment terminal daemon.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser("run", help="run the terminal", description=_run.__doc__)
