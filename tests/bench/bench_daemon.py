@@ -57,6 +57,7 @@ import os, socket, sys
 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
 sys.stdin.read()
 """
+AS_SYSTEMD: Final = 'eval "exec 3<&$DOOR"; export LISTEN_PID=$$; exec "$0" "$@"'
 SETTLE_AFTER: Final = 400  # sales
 SILENCE: Final = 30.0  # s without a change of the screen: something is wrong
 
@@ -118,7 +119,13 @@ def install(directory: Path) -> Path:
 class Process:
     """A process that says READY, and how long it took to get there from its exec."""
 
-    def __init__(self, words: list[str | Path], directory: Path) -> None:
+    def __init__(
+        self,
+        words: list[str | Path],
+        directory: Path,
+        more: dict[str, str] | None = None,
+        descriptors: tuple[int, ...] = (),
+    ) -> None:
         address = directory / "ready"
         address.unlink(missing_ok=True)
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as ready:
@@ -129,11 +136,14 @@ class Process:
                 words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                env={"NOTIFY_SOCKET": str(address), "PATH": os.environ["PATH"]},
+                pass_fds=descriptors,
+                env={"NOTIFY_SOCKET": str(address), "PATH": os.environ["PATH"], **(more or {})},
             )
             while b"READY=1" not in ready.recv(4096):
                 pass
             self.seconds = time.perf_counter() - began
+            schedule = Path(f"/proc/{self._popen.pid}/schedstat").read_text("ascii")
+            self.processor_seconds = int(schedule.split()[0]) / 1e9
 
     @property
     def resident(self) -> int:
@@ -149,8 +159,16 @@ class Process:
 
 
 def daemon(prefix: Path, installation: Installation) -> Process:
-    words = [prefix / "bin/posd", "run", "--config", installation.configuration_file]
-    return Process(words, installation.directory)
+    """With the diagnostic socket handed over, as systemd does (sd_listen_fds(3))."""
+    words = ["bash", "-c", AS_SYSTEMD, prefix / "bin/posd", "run", "--config"]
+    with closing(socket.socket(socket.AF_UNIX)) as door:
+        address = installation.directory / "diag.sock"
+        address.unlink(missing_ok=True)
+        door.bind(str(address))
+        door.listen()
+        more = {"DOOR": str(door.fileno()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "diag"}
+        file = installation.configuration_file
+        return Process([*words, file], installation.directory, more, (door.fileno(),))
 
 
 def bare(prefix: Path, installation: Installation) -> Process:
@@ -160,17 +178,20 @@ def bare(prefix: Path, installation: Installation) -> Process:
 
 def measure_start(prefix: Path, installation: Installation, times: int) -> list[str]:
     seconds: dict[str, list[float]] = {"bare": [], "daemon": []}
+    processor: dict[str, list[float]] = {"bare": [], "daemon": []}
     for _ in range(times):
         for name, kind in (("bare", bare), ("daemon", daemon)):
             process = kind(prefix, installation)
             seconds[name].append(process.seconds)
+            processor[name].append(process.processor_seconds)
             process.end()
     quickest = min(seconds["daemon"]) / min(seconds["bare"])
     middle = statistics.median(seconds["daemon"]) / statistics.median(seconds["bare"])
+    work = statistics.median(processor["daemon"]) / statistics.median(processor["bare"])
     print(
         f"start: READY after {min(seconds['daemon']) * 1000:.0f} ms, bare imports "
-        f"{min(seconds['bare']) * 1000:.0f} ms: {quickest:.2f} times (median {middle:.2f}), "
-        f"of {times}; target {TARGET_START}"
+        f"{min(seconds['bare']) * 1000:.0f} ms: {quickest:.2f} times (median {middle:.2f}, "
+        f"of processor time {work:.2f}), of {times}; target {TARGET_START}"
     )
     return [f"{quickest:.2f} times the bare imports"] if quickest > TARGET_START else []
 
