@@ -55,6 +55,8 @@ def every_request_has_its_intent(evidence: Evidence) -> Iterator[Violation]:
 def numbers_on_the_wire(evidence: Evidence) -> Iterator[Violation]:
     """M2: 11 is never 000000 and names one thing only; only notices go out twice."""
     owners: dict[str, Wire] = {}
+    # then the acquirer gives the number of the batch, which is open there, to the next one
+    by_hand = any(one.closed_by for one in evidence.settlements)
     for message in evidence.messages:
         stan = message.get(11)
         if not message.outgoing or not stan:
@@ -68,7 +70,9 @@ def numbers_on_the_wire(evidence: Evidence) -> Iterator[Violation]:
         if first is message or message.mti == "0400" or message.mti in ("0500", "0320"):
             continue
         notice = message.mti == first.mti == "0220" and message.batch == first.batch
-        if again and (_is_free(first) or _is_free(message) or message.batch != first.batch):
+        if again and (
+            by_hand or _is_free(first) or _is_free(message) or message.batch != first.batch
+        ):
             owners[stan] = message  # within a batch the ledger's own rule still holds
             continue
         if not notice:
