@@ -118,7 +118,8 @@ def _details(dialogue: Dialogue) -> str:
     record = shown_record(dialogue)
     if record.authorisation_code:
         return dialogue.text("line.authorisation", code=record.authorisation_code)
-    return dialogue.text("line.voucher", voucher=record.stan)
+    # what gives money back must not look like a payment that succeeded
+    return dialogue.text(f"line.kind_{record.kind}", voucher=record.stan)
 
 
 def printing_screen(dialogue: Dialogue) -> Screen:
