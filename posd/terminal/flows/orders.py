@@ -61,7 +61,10 @@ def names_closed_order(dialogue: Dialogue, _event: object) -> bool:
 def say_closed(dialogue: Dialogue, _event: object) -> None:
     order = order_of(dialogue)
     assert order is not None
-    dialogue.say(f"say.order_is_{order.state}")
+    if dialogue.ledger.orders.obstacle(order.id, Action.SET_BACK) is None:
+        dialogue.say("say.order_is_paid_otherwise")  # there is no transaction to void
+    else:
+        dialogue.say(f"say.order_is_{order.state}")
 
 
 def filter_by_amount(dialogue: Dialogue, _event: object) -> None:

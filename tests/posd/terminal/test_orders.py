@@ -148,6 +148,8 @@ def test_cash_closes_the_order(clerk: Clerk) -> None:
     clerk.press("123456 确认")
     found = clerk.ledger.orders.get(order.id)
     assert (found.state, found.means) == (OrderState.PAID, "cash")
+    clerk.press("取消 确认 5 1 1")
+    assert "该订单其他已付" in clerk.press(f"{int(order.number)} 确认")
 
 
 def test_a_cancellation_waits_for_the_supervisor_and_is_approved_later(clerk: Clerk) -> None:
