@@ -91,9 +91,10 @@ def _mark(record: TransactionRecord) -> str:
 
 def told(dialogue: Dialogue, record: TransactionRecord) -> tuple[str, ...]:
     """How it ended and what happened, in words."""
-    steps = dialogue.ledger.transactions.steps(record.id)
+    transactions = dialogue.ledger.transactions
+    steps, refunded = transactions.steps(record.id), transactions.refunded(record.id)
     ended = dialogue.text(f"line.last_{record.state}")
-    return (ended, *story(record, steps, dialogue.catalogue))
+    return (ended, *story(record, steps, dialogue.catalogue, refunded))
 
 
 def story_screen(dialogue: Dialogue, hint: str) -> Screen:

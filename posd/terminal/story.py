@@ -44,10 +44,15 @@ _MOVED: Final = {
 
 
 def story(
-    record: TransactionRecord, steps: Iterable[StepRecord], texts: Catalogue
+    record: TransactionRecord, steps: Iterable[StepRecord], texts: Catalogue, refunded: int = 0
 ) -> tuple[str, ...]:
-    """How it stands, then what happened and when; a row with the date where a day begins."""
+    """How it stands, then what happened and when; a row with the date where a day begins.
+
+    refunded: fen of it that were given back, as the ledger's `refunded` counts them.
+    """
     lines = _summary(record, texts)
+    if refunded:
+        lines.append(texts.text("story.sum_refunded", amount=amount_text(refunded)))
     day = ""
     for step in steps:
         at = moment(step.at)

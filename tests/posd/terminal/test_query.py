@@ -28,6 +28,19 @@ def test_a_voucher_leads_to_the_story(clerk: Clerk, sale: TransactionRecord) -> 
     assert "应答 00" in story
 
 
+def test_the_story_of_a_sale_says_what_was_given_back(
+    clerk: Clerk, sale: TransactionRecord
+) -> None:
+    clerk.press("确认 2 123456 确认")
+    clerk.swipe()
+    clerk.press(f"{int(sale.stan)} 确认 2345 确认 确认 确认")
+    clerk.take_slips()
+    clerk.press(f"确认 8 1 {int(sale.stan)} 确认")
+    story = whole(clerk)
+    assert "已收款 123.45" in story
+    assert "其中退货 23.45" in story
+
+
 def test_the_number_of_an_order_finds_the_attempts_to_pay_it(clerk: Clerk) -> None:
     clerk.pay("5000", "poor")
     clerk.wait_for_state("sale.declined")
