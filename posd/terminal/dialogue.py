@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 FAULT: Final = "fault.shown"
 HALTED: Final = "fault.halted"
 _TICK_SECONDS: Final = 1.0
+_CLOCK_REMAINDER: Final = 1e-3
 _DEFAULT_COLUMNS, _DEFAULT_LINES = 16, 4
 
 
@@ -249,7 +250,8 @@ class Dialogue:
         if self.form.phase is None:
             return ""
         left = self.form.deadline - self.ports.clock.monotonic()
-        return self.text("line.seconds", seconds=max(0, math.ceil(left)))
+        # what is added to a clock has a remainder: sixty seconds are not sixty-one
+        return self.text("line.seconds", seconds=max(0, math.ceil(left - _CLOCK_REMAINDER)))
 
     # -- events ----------------------------------------------------------------------------------
 

@@ -259,6 +259,8 @@ def password(
             Row(step, "password_wrong", None, STAY, count_wrong),
             Row(step, "next", None, locked),
             Row(locked, "tick", lock_is_over, step),
+            # the countdown is the answer: nothing is to stand over it
+            *(Row(locked, key, None, STAY) for key in ("digit", "confirm", "clear")),
         ),
     )
 

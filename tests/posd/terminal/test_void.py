@@ -173,6 +173,7 @@ def test_three_wrong_passwords_lock_for_five_minutes_and_then_ten(clerk: Clerk) 
     assert "请等待 5:00" in clerk.press("3 确认")
     clerk.wait(298)
     assert "请等待 0:02" in clerk.press("▲ 1")
+    assert "请等待 0:02" in clerk.press("123456 确认 清除")  # nothing stands over the countdown
     clerk.wait(3)
     assert clerk.state == "void.password"
     clerk.press("1 确认 2 确认")
@@ -253,6 +254,13 @@ def test_a_cancelled_order_is_said_to_be_cancelled(clerk: Clerk) -> None:
     clerk.press("8100 确认 取消 0000 确认")
     clerk.go_to_void()
     assert "订单已取消" in clerk.press("2 确认")
+
+
+def test_of_an_order_that_was_paid_in_cash_there_is_nothing_to_void(clerk: Clerk) -> None:
+    clerk.press("8100 确认 取消 取消 确认 5 1 确认 3 1 1")
+    clerk.press("123456 确认 取消")
+    clerk.go_to_void()
+    assert "该订单其他已付" in clerk.press("2 确认")
 
 
 @pytest.mark.parametrize("digits", ["1234567", "00000002"])
