@@ -7,9 +7,7 @@ from typing import Final
 
 from posd.ledger.database import Database
 from posd.ledger.pack import unpack
-from posd.ledger.records import OrderRecord, OrderState
-
-NOT_DEBITED: Final = "1"  # the verdict of a closed case after which the order may be paid again
+from posd.ledger.records import NOT_DONE, OrderRecord, OrderState
 
 
 class Action(StrEnum):
@@ -30,7 +28,7 @@ class Obstacle(StrEnum):
     IN_DOUBT = (
         "in_doubt"  # an attempt to pay, or its void, is open, reversing, pending or unresolved
     )
-    DEBITED = "debited"  # a person has closed such a case, and not with "not debited"
+    DEBITED = "debited"  # a person has closed such a case, and not with "not done"
     APPROVED = "approved"  # the ledger holds an approved transaction: void it instead
     CLOSED = "closed"  # it is not unpaid
     NOT_PAID = "not_paid"  # it is not paid
@@ -81,7 +79,7 @@ class OrderRules:
         return row is not None and bool(row[0])
 
     def _was_debited(self, identity: int) -> bool:
-        return any(verdict != NOT_DEBITED for verdict in self._verdicts(identity))
+        return any(verdict != NOT_DONE for verdict in self._verdicts(identity))
 
     def _verdicts(self, identity: int) -> list[str | None]:
         """Of each attempt in doubt: None, or what a person closed its case with."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from devices.slip import Slip
 
@@ -124,6 +125,11 @@ class OrderStep:
     supervisor: str
     reason: str
     amount: int
+
+
+NOT_DONE: Final = "1"
+"""The verdict of a closed case that says: the acquirer has not carried this transaction out. Any other
+leaves it possible that it has."""
 
 
 @dataclass(frozen=True, slots=True)

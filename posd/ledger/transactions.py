@@ -11,7 +11,7 @@ from posd.keys import Keys, SealBroken
 from posd.ledger.database import Database
 from posd.ledger.outbox import EVENTS, Outbox
 from posd.ledger.pack import pack, unpack
-from posd.ledger.records import IN_DOUBT, State, StepRecord, TransactionRecord
+from posd.ledger.records import IN_DOUBT, NOT_DONE, State, StepRecord, TransactionRecord
 from protocol import Pan
 
 _FIXED = (
@@ -279,21 +279,44 @@ class Transactions:
         return {State(row["state"]): row["found"] for row in rows}
 
     def locked_by(self, original: int) -> TransactionRecord | None:
-        """What is about it and open, reversing, pending or unresolved (money M8)."""
+        """What is about it and open, reversing, pending or unresolved (money M8).
+
+        An unresolved one holds it until a person has closed its case as not done.
+        """
         rows = self._database.all(
             "SELECT * FROM transactions WHERE original = ? ORDER BY id", (original,)
         )
-        return next((record_of(row) for row in rows if State(row["state"]) in IN_DOUBT), None)
+        return next((record_of(row) for row in rows if self._counts_in_doubt(row)), None)
 
     def refunded(self, original: int) -> int:
-        """Fen of its refunds: approved ones, and those in doubt, which count at once (money M15)."""
-        row = self._database.one(
-            """SELECT coalesce(sum(amount), 0) FROM transactions WHERE original = ?
-               AND kind = 'refund' AND state IN ('approved', 'open', 'pending', 'unresolved')""",
+        """Fen of its refunds: approved ones, and those in doubt, which count at once (money M15).
+
+        One that a person has closed as not done counts no longer.
+        """
+        rows = self._database.all(
+            "SELECT id, amount, state FROM transactions WHERE original = ? AND kind = 'refund'",
             (original,),
         )
-        assert row is not None
-        return int(row[0])
+        return sum(
+            row["amount"]
+            for row in rows
+            if row["state"] == State.APPROVED or self._counts_in_doubt(row)
+        )
+
+    def verdict(self, identity: int) -> str | None:
+        """What a person has closed its case with; None: nobody has."""
+        row = self._database.one(
+            """SELECT details FROM steps WHERE transaction_id = ? AND what = 'case_closed'
+               ORDER BY id LIMIT 1""",
+            (identity,),
+        )
+        return None if row is None else str(unpack(row["details"]).get("verdict", ""))
+
+    def _counts_in_doubt(self, row: sqlite3.Row) -> bool:
+        state = State(row["state"])
+        if state is State.UNRESOLVED:
+            return self.verdict(row["id"]) != NOT_DONE
+        return state in IN_DOUBT
 
     def similar(self, pan: Pan, amount: int, since: int) -> TransactionRecord | None:
         """The newest approved sale with this card and amount stored at or after since (milliseconds)."""

@@ -141,6 +141,14 @@ class Transaction:
                 state = became
         return state
 
+    def is_closed_as_not_done(self, before: float = float("inf")) -> bool:
+        """Had a person heard from the acquirer, before the step of this place, that it was not done?"""
+        return any(
+            step.what == "case_closed" and step.details.get("verdict") == "1"
+            for step in self.steps
+            if step.place < before
+        )
+
     @cached_property
     def stored(self) -> Mapping[int, str]:
         """The elements that were stored with the intent; none when they cannot be read."""

@@ -161,6 +161,8 @@ def originals_are_locked(evidence: Evidence) -> Iterator[Violation]:
         for place, one in enumerate(about):
             begins = one.story[0][0]
             for earlier in about[:place]:
+                if earlier.is_closed_as_not_done(before=begins):
+                    continue
                 state = earlier.state_at(begins)
                 if earlier.kind in LOCKING and state in (*UNFINISHED, "unresolved"):
                     what = f"it began while {earlier.name} was {state}"
@@ -168,13 +170,15 @@ def originals_are_locked(evidence: Evidence) -> Iterator[Violation]:
 
 
 def refunds_stay_below_their_original(evidence: Evidence) -> Iterator[Violation]:
-    """M15: refunds count at once, those in doubt too."""
+    """M15: refunds count at once, those in doubt too, until a person hears that one was not done."""
     for original in evidence.transactions:
         about = evidence.about.get(original.id, ())
         refunded = sum(
             one.amount
             for one in about
-            if one.kind == "refund" and one.state in ("approved", "open", "pending", "unresolved")
+            if one.kind == "refund"
+            and one.state in ("approved", "open", "pending", "unresolved")
+            and not one.is_closed_as_not_done()
         )
         left = original.amount if original.approved_amount is None else original.approved_amount
         if refunded > left:

@@ -189,6 +189,28 @@ def test_a_refund_whose_tries_are_spent_is_for_a_person(counter: Counter) -> Non
     assert outcomes(counter.sale(500)) == [Outcome.APPROVED]
 
 
+def test_a_refund_that_the_acquirer_never_carried_out_may_be_made_again(counter: Counter) -> None:
+    sale = counter.approved_sale(10_000)
+    counter.order_at_host("refund", Fault.LOST, times=3)
+    ask(counter, "refund", 10_000, sale)
+    counter.let_pass(2_000)
+    refund = counter.newest()
+    assert only_refusal(ask(counter, "refund", 1, sale)[-1:]) == "more_than_left"
+    assert counter.money.close_case(refund.id, "00", "1")
+    assert counter.ledger.transactions.refunded(sale.id) == 0
+    assert outcomes(ask(counter, "refund", 10_000, sale))[-1:] == [Outcome.APPROVED]
+    assert counter.net_there() == 0
+
+
+def test_a_refund_that_may_have_been_carried_out_counts_for_good(counter: Counter) -> None:
+    sale = counter.approved_sale(10_000)
+    counter.order_at_host("refund", Fault.LOST, times=9)
+    ask(counter, "refund", 10_000, sale)
+    counter.let_pass(2_000)
+    assert counter.money.close_case(counter.newest().id, "00", "3")
+    assert only_refusal(ask(counter, "refund", 1, sale)[-1:]) == "more_than_left"
+
+
 def test_a_refund_that_was_pending_at_a_power_cut_is_for_a_person(counter: Counter) -> None:
     sale = counter.approved_sale(10_000)
     counter.order_at_host("refund", Fault.LOST)

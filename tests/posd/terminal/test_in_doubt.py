@@ -191,7 +191,7 @@ def test_a_supervisor_hands_the_case_over_and_closes_it_later(stuck: Clerk) -> N
     for _ in range(20):
         story += stuck.press("▼")
     assert "转人工 联系不上" in story
-    assert "结案 机构确认未扣款" in story
+    assert "结案 机构确认未成功" in story
     decisions = [entry[1:] for entry in stuck.ledger.audit.entries() if entry[1] == "00"]
     assert [(who, what) for who, what, _ in decisions] == [
         ("00", "given_up"),

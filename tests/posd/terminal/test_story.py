@@ -105,7 +105,7 @@ def test_who_decided_what_is_told_in_the_words_of_the_list() -> None:
         [step("unresolved", reason="2", because="given up"), step("case_closed", verdict="1")],
         ZH,
     )
-    assert told[-2:] == ("12:00 转人工 机构确认已扣款", "12:00 结案 机构确认未扣款")
+    assert told[-2:] == ("12:00 转人工 机构确认已成功", "12:00 结案 机构确认未成功")
 
 
 def test_a_completion_that_was_voided_gives_its_original_back() -> None:

@@ -41,7 +41,7 @@ LONGEST = {
     "time": "1440:00",
     "hotline": "9" * 40,
     "word": "send",
-    "words": "机构确认已扣款",
+    "words": "机构确认已成功",
     "age": "99mo",
     "label": "13800138000",
     "key": "FUNCTION",
