@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,15 +48,16 @@ class FactoryPasswordsInUse(ValueError):
 class Operators:
     """Numbers, roles and passwords; writes only inside a commit of the ledger.
 
-    The lock-out of a role counts running time and is kept across restarts.
+    The lock-out of a role counts running time and is kept across restarts: what is left of it is in
+    the file as of the last note.
     """
 
     def __init__(self, database: Database, clock: Clock, keys: Keys) -> None:
         self._database = database
         self._clock = clock
         self._keys = keys
-        # A lock that was found in the file starts anew: time without power does not count.
-        self._locked_since: dict[str, float] = {}
+        # Monotonic times. A lock that is found in the file goes on now: time without power does not count.
+        self._locked_until: dict[str, float] = {}
         self._started = clock.monotonic()
 
     # --- who there is -----------------------------------------------------------------------------
@@ -155,11 +157,23 @@ class Operators:
         row = self._database.one(
             "SELECT locked_seconds FROM password_locks WHERE role = ?", (role,)
         )
-        if row is None:
+        if row is None or not row["locked_seconds"]:
             return 0.0
-        since = self._locked_since.get(role, self._started)
-        locked = float(row["locked_seconds"])
-        return max(0.0, locked - (self._clock.monotonic() - since))
+        until = self._locked_until.setdefault(role, self._started + row["locked_seconds"])
+        return max(0.0, until - self._clock.monotonic())
+
+    def some_lock_runs(self) -> bool:
+        """Is there a lock whose end is not in the file yet?"""
+        found = self._database.one("SELECT 1 FROM password_locks WHERE locked_seconds > 0 LIMIT 1")
+        return found is not None
+
+    def note_lock_time(self) -> None:
+        """How long each locked role has still to wait, into the file, in whole seconds."""
+        for row in self._database.all("SELECT role FROM password_locks WHERE locked_seconds > 0"):
+            left = math.ceil(self.lock(row["role"]))
+            self._database.write(
+                "UPDATE password_locks SET locked_seconds = ? WHERE role = ?", (left, row["role"])
+            )
 
     def failed(self, role: str) -> bool:
         """A wrong password: the third one in a row locks the role. True when it is locked now."""
@@ -170,7 +184,7 @@ class Operators:
         if failures >= WRONG_PASSWORDS_BEFORE_LOCK:
             seconds = min(FIRST_LOCK_SECONDS << min(locks, 16), LONGEST_LOCK_SECONDS)
             failures, locks = 0, locks + 1
-            self._locked_since[role] = self._clock.monotonic()
+            self._locked_until[role] = self._clock.monotonic() + seconds
         self._database.write(
             """INSERT INTO password_locks VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
                failures = excluded.failures, locks = excluded.locks,

@@ -39,6 +39,7 @@ from posd.core.events import (
 from posd.core.ports import Ports
 from posd.core.timers import CoreTimers
 from posd.ledger.ledger import Ledger
+from posd.lock_keeping import LockKeeping
 from posd.settings import Configuration
 from posd.terminal.drills import DrillInProgress
 from posd.terminal.flows import FLOWS
@@ -61,7 +62,7 @@ _DEFAULT_COLUMNS, _DEFAULT_LINES = 16, 4
 class Dialogue:
     """One terminal's dialogue. The core calls `handle` with an event, then `refresh`.
 
-    Attributes that the rows of flows use: configuration, money, ledger, ports, prompts, form,
+    Attributes that the rows of flows use: configuration, money, ledger, ports, prompts, locks, form,
     trail (the states that 清除 leads back to), devices_missing, printer_trouble,
     perhaps_on_paper (print jobs that waited through a restart, or whose printing ended in doubt),
     missed (transactions reported where no step took the report: idle tells of them), settlement_told,
@@ -82,6 +83,7 @@ class Dialogue:
         self.ports = ports
         self.catalogue = catalogue(configuration.terminal.language)
         self.prompts = Prompts(ports.secret_entry)
+        self.locks = LockKeeping(ledger, timers)
         self.form = Form()
         self.trail: list[str] = []
         self.devices_missing: set[str] = set()
@@ -185,6 +187,7 @@ class Dialogue:
             case SettlementDue():
                 self._dispatch("settlement_due", event)
             case PoweredUp():
+                self.locks.keep()
                 self._dispatch("power_up", event)
 
     def refresh(self) -> None:

@@ -238,7 +238,9 @@ def password(
             what = "role_locked" if is_locked_now else "wrong_password"
             details = {"role": whose, "of": number(dialogue)}
             ledger.audit.add(ledger.now(), dialogue.money.operator, what, details)
-        if not is_locked_now:
+        if is_locked_now:
+            dialogue.locks.keep()
+        else:
             dialogue.say("say.password_wrong")
         open_prompt(dialogue)
 

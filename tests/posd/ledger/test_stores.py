@@ -51,7 +51,31 @@ def test_a_lock_survives_a_restart(
     again = Ledger.open(path, keys, clock, SeededBytes())
     remaining = again.operators.lock("supervisor")
     again.close()
-    assert remaining == 300  # time without power does not count, so it starts anew
+    assert remaining == 300  # time without power does not count, and nobody has noted any other
+
+
+def test_what_is_left_of_a_lock_is_noted_and_survives_a_restart(
+    path: Path, keys: Keys, clock: TurnedClock, ledger: Ledger
+) -> None:
+    fail(ledger, "supervisor", 3)
+    clock.turn(99.5)
+    with ledger.commit("lock_time"):
+        ledger.operators.note_lock_time()
+    assert ledger.operators.lock("supervisor") == 200.5  # a note takes nothing away
+    ledger.close()
+    again = Ledger.open(path, keys, clock, SeededBytes())
+    assert again.operators.some_lock_runs()
+    for left in (141, 81):
+        clock.turn(60)
+        with again.commit("lock_time"):
+            again.operators.note_lock_time()
+        assert again.operators.lock("supervisor") == left
+    clock.turn(81)
+    with again.commit("lock_time"):
+        again.operators.note_lock_time()
+    assert not again.operators.some_lock_runs()
+    assert again.operators.lock("supervisor") == 0
+    again.close()
 
 
 def test_the_factory_passwords_are_those_of_every_manual(ledger: Ledger, keys: Keys) -> None:

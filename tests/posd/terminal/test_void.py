@@ -186,7 +186,7 @@ def test_the_lock_is_kept_through_a_restart_and_audited(clerk: Clerk) -> None:
     assert [e[2] for e in clerk.ledger.audit.entries()][-1] == "role_locked"
     clerk.wait(100)
     clerk.restart()
-    assert "请等待 5:00" in clerk.press("▲ 1")
+    assert "请等待 4:00" in clerk.press("▲ 1")  # as of the last whole minute
 
 
 def test_the_right_password_forgets_the_wrong_ones(clerk: Clerk) -> None:
