@@ -26,7 +26,7 @@ from posd.terminal.machine import (
 )
 from posd.terminal.screens import Screen
 from protocol.response_codes import ResponseClass, asks_sign_in, keep_card, look_up
-from protocol.transactions import ALL, SALE_VOID, Doubt, Original
+from protocol.transactions import ALL, SALE, SALE_VOID, Doubt, Original
 
 if TYPE_CHECKING:
     from posd.ledger.records import TransactionRecord
@@ -99,10 +99,15 @@ def exchange(
             dialogue.text(f"hint.{kind}_again"),
         )
 
+    def headline(name: str) -> str:
+        """Whether the customer was debited is said of a sale; what another kind left is in its body."""
+        says_debit = kind != SALE.name and name in (State.NOT_SENT, State.REVERSED)
+        return f"title.outcome_{name}" if says_debit else f"title.{name}"
+
     def result_screen(name: str, hint: str) -> Step:
         def screen(dialogue: Dialogue) -> Screen:
             return Screen(
-                dialogue.text(f"title.{name}"),
+                dialogue.text(headline(name)),
                 (dialogue.text(f"result.{kind}_{name}"),),
                 dialogue.text(hint),
             )

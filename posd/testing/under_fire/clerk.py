@@ -37,7 +37,7 @@ _CARDS: Final = (
 _REFUSED_VOUCHERS: Final = ("没有可撤销的", "无此凭证号", "该笔", "该订单已取消")
 _WAITING: Final = "正在"
 _PATIENCE: Final = 10  # answers to the same text
-_FAILED: Final = ("交易失败", "未发送 未扣款", "已冲正 未扣款")
+_FAILED: Final = ("交易失败", "未扣款", "撤销未发送", "撤销未成功")
 _ENDLESS: Final = (67, 69, 94, 98)
 """Amounts 2.xx and 3.xx whose reversal never ends: no run could come to rest."""
 _FAULTY_AMOUNTS: Final = (

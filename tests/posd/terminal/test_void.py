@@ -157,6 +157,7 @@ def test_a_void_in_doubt_is_reversed_and_the_original_stands(clerk: Clerk) -> No
     clerk.press("确认 确认")
     clerk.swipe("nopin")
     assert "原交易仍有效" in clerk.wait_for("已冲正")
+    assert "未扣款" not in clerk.screen  # of the sale the customer was debited
     assert clerk.ledger.transactions.get(sale.id).state is State.APPROVED
 
 
