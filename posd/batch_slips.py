@@ -6,8 +6,8 @@ they show, and hold no card number in full.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from devices.slip import Pair, Row, Rule, Slip, Text
@@ -39,6 +39,8 @@ _NOT_COMPARED: Final = "未对账"
 _TIME: Final = "%Y-%m-%d %H:%M:%S"
 _STATES: Final = {State.VOIDED: "已撤销", State.COMPLETED: "已完成"}
 _DONE: Final = "00"
+_VERDICTS: Final = {"1": "机构确认未成功", "2": "机构确认已成功", "3": "联系不上", "4": "其他"}
+"""What a supervisor closed a case with, by its digit, in the words of the list it was chosen from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Contents:
     """What there is to say of one batch. settlement is None while the batch is open.
 
     domestic, foreign: the host's word, where there is one. cancelled: operator, supervisor and fen of
-    each order.
+    each order. verdicts: of the cases that a person has closed, by transaction.
     """
 
     batch_number: str
@@ -59,22 +61,25 @@ class Contents:
     domestic: ClassResult | None = None
     foreign: ClassResult | None = None
     uploads: tuple[UploadRecord, ...] = ()
+    verdicts: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, ledger: Ledger, settlement: SettlementRecord) -> Contents:
         """Of a batch that is settled, or being settled. Raises ProtocolError for an answer that is none."""
         domestic, foreign = parse_answer(settlement.answer) if settlement.answer else (None, None)
+        records = tuple(ledger.transactions.in_batch(settlement.batch))
         return cls(
             batch_number=settlement.batch_number,
             operator=settlement.operator,
             at=settlement.begun_at if settlement.closed_at is None else settlement.closed_at,
             totals=SettlementTotals.from_plain(settlement.totals),
-            records=tuple(ledger.transactions.in_batch(settlement.batch)),
+            records=records,
             cancelled=tuple(ledger.batches.cancelled_orders(settlement.batch)),
             settlement=settlement,
             domestic=domestic,
             foreign=foreign,
             uploads=tuple(ledger.batches.uploads(settlement.id)),
+            verdicts=_verdicts(ledger, records),
         )
 
     @classmethod
@@ -88,7 +93,15 @@ class Contents:
             totals=totals_of(records),
             records=records,
             cancelled=tuple(ledger.batches.cancelled_orders(ledger.counters.open_batch)),
+            verdicts=_verdicts(ledger, records),
         )
+
+
+def _verdicts(ledger: Ledger, records: Iterable[TransactionRecord]) -> dict[int, str]:
+    """What was said of each case that is closed."""
+    cases = (record.id for record in records if record.state is State.UNRESOLVED)
+    verdicts = ((identity, ledger.transactions.verdict(identity)) for identity in cases)
+    return {identity: verdict for identity, verdict in verdicts if verdict is not None}
 
 
 def totals_slip(contents: Contents, configuration: Configuration) -> Slip:
@@ -202,15 +215,21 @@ def _kinds(totals: SettlementTotals) -> list[Row]:
 
 
 def _cases(contents: Contents) -> list[Row]:
-    """What is in no total: cases for a person, and reversals of which the host knew nothing."""
+    """What is in no total: cases for a person, and reversals of which the host knew nothing.
+
+    A case that was closed stays a case of its batch, with what was said of it.
+    """
     unresolved = [record for record in contents.records if record.state is State.UNRESOLVED]
+    closed = [record for record in unresolved if record.id in contents.verdicts]
+    open_still = [record for record in unresolved if record.id not in contents.verdicts]
     had_none = [
         record
         for record in contents.records
         if record.state is State.REVERSED and record.host_had_none
     ]
     return [
-        *_listed("未决 须联系收单机构", unresolved),
+        *_listed("未决 须联系收单机构", open_still),
+        *_closed(closed, contents.verdicts),
         *_listed("已冲正 主机无原交易", had_none),
     ]
 
@@ -218,11 +237,19 @@ def _cases(contents: Contents) -> list[Row]:
 def _listed(title: str, records: Sequence[TransactionRecord]) -> list[Row]:
     if not records:
         return []
-    lines = [
-        Pair(f"{record.stan} {KINDS[record.kind].row.title_zh}", amount_text(record.amount))
-        for record in records
-    ]
-    return [Rule(), Text(title, bold=True), *lines]
+    return [Rule(), Text(title, bold=True), *(_case(record) for record in records)]
+
+
+def _case(record: TransactionRecord) -> Pair:
+    return Pair(f"{record.stan} {KINDS[record.kind].row.title_zh}", amount_text(record.amount))
+
+
+def _closed(records: Sequence[TransactionRecord], verdicts: Mapping[int, str]) -> list[Row]:
+    rows: list[Row] = []
+    for record in records:
+        verdict = verdicts[record.id]
+        rows += [_case(record), Pair("", _VERDICTS.get(verdict, verdict))]
+    return [Rule(), Text("未决 已结案", bold=True), *rows] if rows else []
 
 
 def _uploads(contents: Contents) -> list[Row]:

@@ -125,6 +125,18 @@ def test_every_result_has_its_words(result: str, words: str) -> None:
     assert f"内卡 {words}" in rows(totals_slip(contents, CONFIGURATION))
 
 
+def test_a_case_that_was_closed_is_listed_with_what_was_said_of_it() -> None:
+    open_case = rows(totals_slip(CONTENTS, CONFIGURATION))
+    assert "未决 须联系收单机构" in open_case
+    assert "未决 已结案" not in open_case
+    contents = dataclasses.replace(CONTENTS, verdicts={6: "1"})
+    said = rows(totals_slip(contents, CONFIGURATION))
+    assert "未决 须联系收单机构" not in said
+    first = said.index("未决 已结案")
+    assert said[first + 1].startswith("000006 消费")
+    assert said[first + 2] == "机构确认未成功"
+
+
 def test_kinds_cases_declined_details_and_people_are_listed() -> None:
     said = rows(totals_slip(CONTENTS, CONFIGURATION))
     for words in (
