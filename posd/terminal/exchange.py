@@ -50,6 +50,7 @@ UNDECIDED: Final = frozenset({State.OPEN, State.REVERSING, State.PENDING})
 """Not ended yet: there is nothing that a clerk could have taken notice of."""
 
 NO_ORIGINAL: Final = "25"
+WRONG_PIN: Final = "55"
 ABOUT_ANOTHER: Final = frozenset(
     row.name for row in ALL if row.financial and row.original is not Original.NONE
 )
@@ -334,6 +335,8 @@ def what_to_do(dialogue: Dialogue, record: TransactionRecord) -> str:
     if code == NO_ORIGINAL and record.kind in ABOUT_ANOTHER:
         void = record.kind == SALE_VOID.name
         return dialogue.text("result.do_check_voucher" if void else "result.do_check_original")
+    if code == WRONG_PIN:
+        return dialogue.text("line.do_pin")  # at once, and not later
     if asks_sign_in(code):
         return dialogue.text("line.do_sign_in")
     if record.original is not None and record.entry_mode.startswith(NO_CARD_PRESENTED):
