@@ -13,6 +13,7 @@ import structlog
 
 from posd.core.timers import CoreTimers
 from posd.ledger.ledger import Ledger, moment
+from posd.ledger.retirement import retirement_of
 from posd.order_report import day_of, report
 from posd.receipts import orders as slips
 from posd.settings import Configuration
@@ -47,6 +48,8 @@ class OrderKeeping:
         """Begin to keep time, if a rule wants it."""
         if not (self._settings.expire_minutes or self._settings.report_time):
             return
+        if retirement_of(self._ledger) is not None:
+            return  # its orders are another terminal's now
         if self._settings.report_time and self._ledger.settings.get(_REPORTED_AT) is None:
             self._begin_reports()
         self._timers.after(_MINUTE, self._minute)

@@ -33,6 +33,7 @@ class Obstacle(StrEnum):
     CLOSED = "closed"  # it is not unpaid
     NOT_PAID = "not_paid"  # it is not paid
     HELD = "held"  # it is parked already
+    RETIRED = "retired"  # this ledger goes on in another terminal, or not at all
 
 
 _BLOCKED_BY_DOUBT: Final = frozenset(Action) - {Action.HOLD}
@@ -47,6 +48,8 @@ class OrderRules:
 
     def obstacle(self, order: OrderRecord, action: Action) -> Obstacle | None:
         """Why this cannot be done with the order now; None when it can."""
+        if self.is_retired():
+            return Obstacle.RETIRED
         if action is Action.SET_BACK:
             if order.state is not OrderState.PAID:
                 return Obstacle.NOT_PAID
@@ -62,6 +65,13 @@ class OrderRules:
         if gives_up and self.has_approved_payment(order.id):
             return Obstacle.APPROVED
         return None
+
+    def is_retired(self) -> bool:
+        """Is this the ledger of a terminal that trades no more (`posd.ledger.retirement`)?
+
+        Its orders are another ledger's now, with the same numbers of events: here nothing happens to them.
+        """
+        return self._database.one("SELECT 1 FROM settings WHERE name = 'retired'") is not None
 
     def has_attempt_in_doubt(self, identity: int) -> bool:
         """Is an attempt to pay it, or the void of one, open, reversing, pending or unresolved?

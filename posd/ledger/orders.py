@@ -128,8 +128,8 @@ class Orders:
         return obstacle
 
     def resume(self, identity: int, at: int, operator: str) -> bool:
-        """It is no longer parked; its age counts from here. False when it is not held."""
-        if not self.get(identity).held:
+        """It is no longer parked; its age counts from here. False: not held, or the ledger is retired."""
+        if not self.get(identity).held or self._rules.is_retired():
             return False
         self._update(identity, held_at=None, aged_minutes=0)
         self._changed(identity, "resumed", at, operator)

@@ -247,6 +247,15 @@ def wants(action: Action, dialogue: Dialogue, _event: object) -> bool:
     return dialogue.form.orders.action is action
 
 
+def is_retired(dialogue: Dialogue, _event: object) -> bool:
+    """Do these orders go on in another terminal, or not at all?"""
+    return dialogue.money.retired is not None
+
+
+def say_retired(dialogue: Dialogue, _event: object) -> None:
+    say_obstacle(dialogue, Obstacle.RETIRED)
+
+
 def say_obstacle(dialogue: Dialogue, obstacle: Obstacle | Decision) -> None:
     dialogue.say(f"say.order_{obstacle}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from posd.ledger.records import OrderState
+from posd.ledger.retirement import retire
 from posd.testing.world import World
 from tests.posd.terminal.rig import Clerk
 from tests.posd.terminal.test_orders import leave_unpaid, state
@@ -44,6 +45,17 @@ def test_orders_expire_by_running_time_only(tmp_path: Path) -> None:
         assert state(clerk, order) is OrderState.CANCELLED
         assert clerk.ledger.orders.get(order.id).reason == "expired"
         assert "order_expired" in [entry[2] for entry in clerk.ledger.audit.entries()]
+
+
+def test_at_a_terminal_that_has_moved_nothing_expires(tmp_path: Path) -> None:
+    with Clerk(tmp_path, orders__expire_minutes=10) as clerk:
+        clerk.sign_in()
+        order = leave_unpaid(clerk)
+        retire(clerk.ledger, "moved", "an archive")
+        clerk.restart()
+        clerk.wait(30 * 60)
+        assert state(clerk, order) is OrderState.UNPAID
+        assert clerk.ledger.orders.get(order.id).aged_minutes == 0
 
 
 def test_the_order_on_the_screen_does_not_expire(tmp_path: Path) -> None:

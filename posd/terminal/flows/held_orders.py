@@ -21,9 +21,11 @@ from posd.terminal.machine import IDLE, STAY, Part, Row, Step, assemble
 from posd.terminal.order_finding import amount_is_zero
 from posd.terminal.order_lists import (
     held_orders,
+    is_retired,
     list_rows,
     list_screen,
     say_obstacle,
+    say_retired,
     take_for_payment,
     take_order,
     the_order,
@@ -107,6 +109,7 @@ HOLD = assemble(
             Row("amount", "clear", None, "menu.orders"),
             Row("amount", "confirm", amount_is_zero, "pick"),
             Row("amount", "confirm", is_above_limit, STAY, say_above_limit),
+            Row("amount", "confirm", is_retired, STAY, say_retired),
             Row("amount", "confirm", None, "label", make_order),
             Row("pick", "clear", None, "amount"),
             *list_rows("pick", unpaid_orders, "label"),
@@ -158,6 +161,7 @@ HELD = assemble(
         (
             *text_rows("list", LABEL),
             *list_rows("list", held_orders, "shown"),
+            Row("shown", "digit", is_retired, STAY, say_retired),
             Row("shown", "confirm", None, STAY, partial(want, Action.PAY)),
             Row("shown", "digit", partial(is_digit, "1"), STAY, partial(want, Action.PAY)),
             Row("shown", "digit", partial(is_digit, "2"), "orders.list", resume),

@@ -127,6 +127,8 @@ def notice_seconds(dialogue: Dialogue) -> float:
 
 def screen(dialogue: Dialogue) -> Screen:
     prompt = "line.idle" if dialogue.money.signed_in else "line.idle_signed_off"
+    if dialogue.money.retired is not None:
+        prompt = "line.idle_retired"
     first, second = _two_rows(status_words(dialogue))
     name = dialogue.configuration.terminal.merchant_name
     if dialogue.configuration.is_training:

@@ -12,7 +12,14 @@ from posd.terminal.cases import age_text
 from posd.terminal.choices import Item, choice, is_digit, reason_choice, say_no_item
 from posd.terminal.fields import supervisor_password
 from posd.terminal.machine import IDLE, STAY, Part, Row, Step, assemble
-from posd.terminal.order_lists import reason_text, say_obstacle, take_order, the_order
+from posd.terminal.order_lists import (
+    is_retired,
+    reason_text,
+    say_obstacle,
+    say_retired,
+    take_order,
+    the_order,
+)
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
 
@@ -195,6 +202,7 @@ WAITING = Part(
         Row("list", "confirm", None, "shown", take_application),
         Row("list", "up", None, STAY, partial(choose_next, -1)),
         Row("list", "down", None, STAY, partial(choose_next, +1)),
+        Row("shown", "digit", is_retired, STAY, say_retired),
         Row("shown", "digit", partial(is_digit, "1"), "password"),
         Row("shown", "digit", partial(is_digit, "2"), "refusing_password"),
         Row("shown", "digit", None, STAY, say_no_item),

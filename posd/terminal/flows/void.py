@@ -80,6 +80,8 @@ def refusal_of(dialogue: Dialogue) -> str:
             return "say.void_order_cancelled"
         if order is not None and order.state is OrderState.PAID:
             return "say.order_is_paid_otherwise"  # nothing of it went to the host
+        if order is not None and dialogue.money.retired is not None:
+            return "say.order_retired"
         return "say.void_no_voucher" if dialogue.form.number else "say.void_no_sale"
     if original.kind != SALE.name:
         return "say.void_not_a_sale"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from posd.ledger.records import OrderRecord, OrderState, State
+from posd.ledger.retirement import retire
 from tests.posd.terminal.rig import Clerk
 
 
@@ -278,6 +279,33 @@ def test_nobody_pays_at_a_terminal_that_is_closed_and_the_order_stays(clerk: Cle
     clerk.press("5 1 确认 1")
     assert clerk.state == "blocked.shown"
     assert state(clerk, order) is OrderState.UNPAID
+
+
+def test_at_a_terminal_that_has_moved_orders_are_only_looked_at(clerk: Clerk) -> None:
+    clerk.press("确认 5 2 5600 确认 7 确认")
+    (held,) = clerk.ledger.orders.unpaid(held=True)
+    cash = leave_unpaid(clerk)
+    clerk.press("确认 5 1 确认 3 1 1")
+    clerk.press("123456 确认 取消")
+    order = leave_unpaid(clerk)
+    clerk.press("确认 5 1 确认 4 1 2 取消")  # applied for before
+    retire(clerk.ledger, "moved", "an archive")
+    clerk.restart()
+    events, before = clerk.ledger.outbox.newest(), clerk.ledger.orders.get(order.id)
+    assert "只能查询和重打" in clerk.press("取消")
+    clerk.press("确认 5 1 确认")
+    for key in "12346":
+        assert "订单只能查看" in clerk.press(key), key
+    assert "订单只能查看" in clerk.press("取消 确认 5 3 确认 2")
+    assert "订单只能查看" in clerk.press("取消 确认 5 2 900 确认")
+    assert "订单只能查看" in clerk.press("取消 确认 5 6 确认 1")
+    assert "订单只能查看" in clerk.press("2")
+    assert "订单只能查看" in clerk.press(f"取消 确认 5 4 1 {int(cash.number)} 确认 2")
+    clerk.press("取消")
+    clerk.go_to_void()
+    assert "订单只能查看" in clerk.press(f"{int(order.number)} 确认")
+    assert (clerk.ledger.outbox.newest(), clerk.ledger.orders.get(order.id)) == (events, before)
+    assert clerk.ledger.orders.get(held.id).held
 
 
 # --- 挂单, 解挂 -----------------------------------------------------------------------------------
