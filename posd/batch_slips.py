@@ -6,8 +6,9 @@ they show, and hold no card number in full.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from devices.slip import Pair, Row, Rule, Slip, Text
@@ -47,15 +48,16 @@ _VERDICTS: Final = {"1": "机构确认未成功", "2": "机构确认已成功", 
 class Contents:
     """What there is to say of one batch. settlement is None while the batch is open.
 
-    domestic, foreign: the host's word, where there is one. cancelled: operator, supervisor and fen of
-    each order. verdicts: of the cases that a person has closed, by transaction.
+    records: reads them, one by one. domestic, foreign: the host's word, where there is one. cancelled:
+    operator, supervisor and fen of each order. verdicts: of the cases that a person has closed, by
+    transaction.
     """
 
     batch_number: str
     operator: str
     at: int
     totals: SettlementTotals
-    records: tuple[TransactionRecord, ...]
+    records: Callable[[], Iterator[TransactionRecord]]
     cancelled: tuple[tuple[str, str, int], ...]
     settlement: SettlementRecord | None = None
     domestic: ClassResult | None = None
@@ -67,7 +69,7 @@ class Contents:
     def of(cls, ledger: Ledger, settlement: SettlementRecord) -> Contents:
         """Of a batch that is settled, or being settled. Raises ProtocolError for an answer that is none."""
         domestic, foreign = parse_answer(settlement.answer) if settlement.answer else (None, None)
-        records = tuple(ledger.transactions.in_batch(settlement.batch))
+        records = partial(ledger.transactions.in_batch, settlement.batch)
         return cls(
             batch_number=settlement.batch_number,
             operator=settlement.operator,
@@ -79,21 +81,21 @@ class Contents:
             domestic=domestic,
             foreign=foreign,
             uploads=tuple(ledger.batches.uploads(settlement.id)),
-            verdicts=_verdicts(ledger, records),
+            verdicts=_verdicts(ledger, records()),
         )
 
     @classmethod
     def of_open_batch(cls, ledger: Ledger, operator: str) -> Contents:
         """Of the open batch as it is now."""
-        records = tuple(ledger.transactions.in_batch(ledger.counters.open_batch))
+        records = partial(ledger.transactions.in_batch, ledger.counters.open_batch)
         return cls(
             batch_number=ledger.counters.batch_number,
             operator=operator,
             at=ledger.now(),
-            totals=totals_of(records),
+            totals=totals_of(records()),
             records=records,
             cancelled=tuple(ledger.batches.cancelled_orders(ledger.counters.open_batch)),
-            verdicts=_verdicts(ledger, records),
+            verdicts=_verdicts(ledger, records()),
         )
 
 
@@ -145,16 +147,17 @@ def summary(contents: Contents, configuration: Configuration) -> Slip:
 
 def detail_list(contents: Contents, configuration: Configuration) -> Slip:
     """交易明细: every transaction that counts, in the order in which they were made."""
-    counted = [record for record in contents.records if is_counted(record)]
     by_hand = contents.settlement is not None and bool(contents.settlement.closed_by)
     rows: list[Row] = [
         *_head("交易明细", "TRANSACTION LIST", contents, configuration),
         *(_by_hand(contents) if by_hand else ()),
         Rule(),
     ]
-    for record in counted:
+    count = 0
+    for record in filter(is_counted, contents.records()):
+        count += 1
         rows += _detail(record)
-    rows += [Rule(), Pair("笔数", str(len(counted))), *_foot(configuration)]
+    rows += [Rule(), Pair("笔数", str(count)), *_foot(configuration)]
     return finished(rows, configuration)
 
 
@@ -219,12 +222,12 @@ def _cases(contents: Contents) -> list[Row]:
 
     A case that was closed stays a case of its batch, with what was said of it.
     """
-    unresolved = [record for record in contents.records if record.state is State.UNRESOLVED]
+    unresolved = [record for record in contents.records() if record.state is State.UNRESOLVED]
     closed = [record for record in unresolved if record.id in contents.verdicts]
     open_still = [record for record in unresolved if record.id not in contents.verdicts]
     had_none = [
         record
-        for record in contents.records
+        for record in contents.records()
         if record.state is State.REVERSED and record.host_had_none
     ]
     return [
@@ -254,7 +257,7 @@ def _closed(records: Sequence[TransactionRecord], verdicts: Mapping[int, str]) -
 
 def _uploads(contents: Contents) -> list[Row]:
     """Details that the host would not take, or that could not be sent."""
-    by_id = {record.id: record for record in contents.records}
+    stans = {record.id: record.stan for record in contents.records()}
     rows: list[Row] = []
     for upload in contents.uploads:
         if upload.kind is UploadKind.END or upload.done_at is None:
@@ -263,7 +266,7 @@ def _uploads(contents: Contents) -> list[Row]:
             why = (
                 "未上送" if upload.kind is UploadKind.UNREADABLE else f"被拒 {upload.response_code}"
             )
-            rows += [Pair(by_id[identity].stan, why) for identity in upload.transactions]
+            rows += [Pair(stans[identity], why) for identity in upload.transactions]
     return [Rule(), Text("批上送 未被接受", bold=True), *rows] if rows else []
 
 
@@ -275,7 +278,7 @@ def _by_person(contents: Contents) -> list[Row]:
         number, total = sums.get((what, person), (0, 0))
         sums[what, person] = (number + 1, total + amount)
 
-    for record in contents.records:
+    for record in contents.records():
         if is_counted(record) and KINDS[record.kind].side is Side.CREDIT:
             person = f"{record.operator}/{record.supervisor or '--'}"
             count(KINDS[record.kind].row.title_zh, person, amount_of(record))

@@ -143,6 +143,12 @@ class Database:
         rows: list[sqlite3.Row] = self._fetch(self.execute(statement, values).fetchall)
         return rows
 
+    def each(self, statement: str, values: Sequence[object] = ()) -> Iterator[sqlite3.Row]:
+        """The rows one by one, where all at once would be megabytes. Raises LedgerFailed."""
+        cursor = self.execute(statement, values)
+        while (row := self._fetch(cursor.fetchone)) is not None:
+            yield row
+
     def _fetch(self, fetch: Callable[[], Any]) -> Any:
         """Rows are read when they are fetched: the disk may fail here too."""
         try:

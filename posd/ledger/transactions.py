@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from posd.keys import Keys, SealBroken
@@ -203,12 +203,15 @@ class Transactions:
         )
         return [record_of(row) for row in rows]
 
-    def in_batch(self, batch: int) -> list[TransactionRecord]:
-        """Everything that was begun in a batch (the ledger's identity of it), oldest first."""
-        rows = self._database.all(
+    def in_batch(self, batch: int) -> Iterator[TransactionRecord]:
+        """Everything that was begun in a batch (the ledger's identity of it), oldest first.
+
+        One by one: five hundred at once are three megabytes that a settlement would leave behind.
+        """
+        rows = self._database.each(
             "SELECT * FROM transactions WHERE batch = ? ORDER BY id", (batch,)
         )
-        return [record_of(row) for row in rows]
+        return map(record_of, rows)
 
     def is_whole(self, identity: int) -> bool:
         """Does the intent's checksum hold, and do its stored elements open?"""

@@ -6,7 +6,7 @@ put in at each sending, from the encrypted columns, and are the same each time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from posd.keys import SealBroken
@@ -43,7 +43,7 @@ class UploadPlan:
 
     def messages(
         self,
-        records: Sequence[TransactionRecord],
+        records: Iterable[TransactionRecord],
         *,
         domestic_balanced: bool,
         foreign_balanced: bool,

@@ -8,6 +8,7 @@ Names of events are those of `EVENTS`; a state is `flow.step`.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
@@ -260,8 +261,20 @@ class _State(NestedState):
     separator = "."
 
 
-class _Row(NestedTransition):
-    """A change of step. Steps have no callbacks for transitions to look for, and a row leads to a step."""
+class _Change(NestedTransition):
+    """A row when it is tried. Steps have no callbacks for transitions to look for, and a row leads to a step.
+
+    Not one for every row from the start on: they would be a megabyte and a half, and a key tries few of them.
+    """
+
+    def __init__(self, row: Row, flow: str) -> None:
+        dest = row.then if "." in row.then else f"{flow}.{row.then}"
+        super().__init__(
+            row.state,
+            cast(str, None if row.then == STAY else dest),
+            cast(Any, _call(row.when)),
+            after=_call(row.do),
+        )
 
     def _change_state(self, event_data: Any) -> None:
         event_data.model.state = self.dest
@@ -270,12 +283,17 @@ class _Row(NestedTransition):
 class _Event(NestedEvent):
     """A dialogue is in one step of one flow, never in two: no tree of states is built for each key."""
 
+    def __init__(self, name: str, machine: HierarchicalMachine) -> None:
+        super().__init__(name, machine)
+        self.rows: defaultdict[str, list[Row]] = defaultdict(list)  # of a step, or of a whole flow
+
     def trigger_nested(self, event_data: Any) -> bool:
         """The step's rows, then those of the whole flow, as the library's own order is."""
         step: str = event_data.model.state
-        for source in (step, step.partition(".")[0]):
-            for row in self.transitions.get(source, ()):
-                if row.execute(event_data):
+        flow = step.partition(".")[0]
+        for source in (step, flow):
+            for row in self.rows.get(source, ()):
+                if _Change(row, flow).execute(event_data):
                     event_data.result = True
                     return True
         return False
@@ -284,7 +302,6 @@ class _Event(NestedEvent):
 class _Machine(HierarchicalMachine):
     state_cls = _State
     event_cls = _Event
-    transition_cls = _Row
 
 
 class _Position:
@@ -356,20 +373,10 @@ def _seen(event_data: Any) -> None:
 
 
 def _add_rows(machine: _Machine, flow: Flow) -> None:
-    local = {step.name: f"{flow.name}.{step.name}" for step in flow.steps} | {"": flow.name}
-    # Not by add_transition(): it asks each name whether it is a state, and takes most of a start's time.
     for row in every_row(flow):
-        event = machine.events.get(row.event)
-        if event is None:
-            event = machine.events[row.event] = _Event(row.event, machine)
-        event.add_transition(
-            _Row(
-                local[row.state],
-                cast(str, None if row.then == STAY else local.get(row.then, row.then)),
-                cast(Any, _call(row.when)),
-                after=_call(row.do),
-            )
-        )
+        event = cast(_Event, machine.events.get(row.event) or _Event(row.event, machine))
+        machine.events[row.event] = event
+        event.rows[f"{flow.name}.{row.state}" if row.state else flow.name].append(row)
 
 
 def _call(function: Guard | Action | None) -> list[str | Callable[..., bool | None]]:

@@ -69,7 +69,7 @@ CONTENTS = Contents(
     operator="01",
     at=1_780_306_260_000,
     totals=totals_of(RECORDS),
-    records=RECORDS,
+    records=lambda: iter(RECORDS),
     cancelled=(("01", "00", 2_500), ("01", "00", 700), ("03", "", 100)),
     settlement=SETTLEMENT,
     domestic=ClassResult(totals_of(RECORDS).domestic, "1"),
@@ -159,7 +159,7 @@ def test_kinds_cases_declined_details_and_people_are_listed() -> None:
 
 
 def test_a_batch_without_any_of_these_has_no_empty_headings() -> None:
-    contents = dataclasses.replace(CONTENTS, records=(), cancelled=(), uploads=())
+    contents = dataclasses.replace(CONTENTS, records=lambda: iter(()), cancelled=(), uploads=())
     said = rows(totals_slip(contents, CONFIGURATION))
     assert not {
         "未决 须联系收单机构",
@@ -203,7 +203,9 @@ def test_every_slip_fits_the_paper_and_survives_the_ledger(make: Any, columns: i
         a_record(number, kind, amount=99_999_999_999, supervisor="00")
         for number, kind in enumerate(KINDS, start=999_900)
     )
-    contents = dataclasses.replace(CONTENTS, records=most, totals=totals_of(most), uploads=())
+    contents = dataclasses.replace(
+        CONTENTS, records=lambda: iter(most), totals=totals_of(most), uploads=()
+    )
     slip = make(contents, CONFIGURATION)
     assert from_plain(to_plain(slip)) == slip
     assert all(grid.width(row) <= columns for row in lay_out(slip, columns))
