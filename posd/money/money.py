@@ -303,8 +303,13 @@ class Money:
         return not self._agenda.busy and self._cases.give_up(transaction, supervisor, reason)
 
     def close_case(self, transaction: int, supervisor: str, verdict: str) -> bool:
-        """Write down what the acquirer said of an unresolved case; changes no money and no batch."""
-        return self._cases.close(transaction, supervisor, verdict)
+        """Write down what the acquirer said of an unresolved case; changes no money and no batch.
+
+        False when there is no such case, or when it went on to another terminal.
+        """
+        return self.retired is not Refusal.MOVED and self._cases.close(
+            transaction, supervisor, verdict
+        )
 
     def confirm_restored(self, supervisor: str) -> None:
         """The list of a restored ledger has been seen: business may begin again (M16)."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from posd import receipts
 from posd.core.events import KeyPressed, TransactionEnded
 from posd.ledger.records import State
+from posd.money.money import Refusal
 from posd.terminal.cases import (
     case_screen,
     cases,
@@ -170,6 +171,15 @@ def may_be_closed(dialogue: Dialogue) -> bool:
     return case.record.state is State.UNRESOLVED and not case.closed
 
 
+def is_elsewhere(dialogue: Dialogue, event: KeyPressed) -> bool:
+    """Is it closed at the terminal that took over from this one?"""
+    return asks_to_close(dialogue, event) and dialogue.money.retired is Refusal.MOVED
+
+
+def say_elsewhere(dialogue: Dialogue, _event: KeyPressed) -> None:
+    dialogue.say("say.case_elsewhere")
+
+
 def say_not_closed(dialogue: Dialogue, _event: KeyPressed) -> None:
     case = chosen_case(dialogue)
     assert case is not None
@@ -214,6 +224,7 @@ def _case_rows(step: str) -> tuple[Row, ...]:
         Row(step, "digit", partial(is_digit, "2"), STAY, say_no_slip),
         Row(step, "digit", asks_to_give_up, "password", take_case),
         Row(step, "digit", partial(is_digit, "3"), STAY, say_not_given_up),
+        Row(step, "digit", is_elsewhere, STAY, say_elsewhere),
         Row(step, "digit", asks_to_close, "closing_password", take_case),
         Row(step, "digit", partial(is_digit, "4"), STAY, say_not_closed),
         Row(step, "digit", None, STAY, say_no_item),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from posd.ledger.records import State, TransactionRecord
+from posd.ledger.retirement import retire
 from posd.terminal.cases import Case, age_text, case_screen, cases, list_screen
 from posd.terminal.screens import lay_out
 from posd.texts import LANGUAGES, catalogue
@@ -164,6 +165,16 @@ def test_the_fault_slip_is_printed_again_and_marked(stuck: Clerk) -> None:
     assert "冲正故障单" in stuck.paper[-1]
     assert "DUPLICATED" in stuck.paper[-1]
     assert newest(stuck).state is State.REVERSING
+
+
+def test_a_case_that_moved_to_another_terminal_is_closed_there(stuck: Clerk) -> None:
+    retire(stuck.ledger, "moved", "an archive")
+    stuck.restart()
+    leave(stuck)
+    assert "人工" in open_list(stuck)
+    assert "请在新终端结案" in stuck.press("4")
+    assert not stuck.dialogue.money.close_case(newest(stuck).id, "00", "1")
+    assert stuck.ledger.transactions.verdict(newest(stuck).id) is None
 
 
 def test_a_supervisor_hands_the_case_over_and_closes_it_later(stuck: Clerk) -> None:
