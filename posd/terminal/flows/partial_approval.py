@@ -85,6 +85,16 @@ def void_it(dialogue: Dialogue, _event: object) -> None:
     dialogue.money.void(record.id, None, None, "")
 
 
+def is_not_voided(dialogue: Dialogue, _event: object) -> bool:
+    return is_in_part(dialogue.ledger.transactions.get(original(dialogue).id))
+
+
+def decide_again(dialogue: Dialogue, event: object) -> None:
+    """It was not voided: nothing else is begun before somebody has said what becomes of it."""
+    acknowledge(dialogue, event)
+    dialogue.form.transaction = dialogue.form.phase = None
+
+
 def drop_slips(dialogue: Dialogue, _event: object) -> None:
     """It is voided: its own slips would only confuse."""
     record, ledger = original(dialogue), dialogue.ledger
@@ -105,6 +115,11 @@ FLOW = assemble(
             # nothing was sent: it is still to be decided
             Row("refused", "cancel", None, "offered"),
             Row("refused", "timeout", None, "offered"),
+            # it was not voided; after a time-out idle offers it when somebody is there again
+            *(
+                Row(state, "cancel", is_not_voided, "offered", decide_again)
+                for state in ("declined", "not_sent", "reversed")
+            ),
         ),
     ),
     exchange(title, "void", "offered"),

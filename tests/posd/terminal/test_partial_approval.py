@@ -90,6 +90,36 @@ def test_a_void_that_is_declined_is_decided_again(clerk: Clerk) -> None:
     assert state_of(clerk, sale) is State.VOIDED
 
 
+def test_leaving_a_void_that_was_declined_leads_back_to_the_decision(clerk: Clerk) -> None:
+    sale = pay_in_part(clerk)
+    clerk.host_does("96", "sale_void")
+    clerk.press("取消")
+    clerk.wait_for_state("partial.declined")
+    assert "还差 73.45" in clerk.press("取消")
+    clerk.press("取消")
+    clerk.wait_for_state("slip.printing")
+    clerk.take_slips()
+    assert state_of(clerk, sale) is State.VOIDED
+
+
+@pytest.mark.parametrize("key", ["5", "确认", ""])
+def test_when_nobody_was_there_it_is_offered_before_anything_else_is_begun(
+    clerk: Clerk, key: str
+) -> None:
+    sale = pay_in_part(clerk)
+    clerk.host_does("96", "sale_void")
+    clerk.press("取消")
+    clerk.wait_for_state("partial.declined")
+    clerk.wait_for_state("idle.ready")
+    clerk.press(key) if key else clerk.swipe("good")
+    assert clerk.state == "partial.offered"
+    clerk.press("确认")
+    clerk.take_slips()
+    assert state_of(clerk, sale) is State.APPROVED
+    clerk.press("5")
+    assert clerk.state == "sale.amount"
+
+
 def test_a_void_in_doubt_is_reversed_and_the_part_is_offered_again(clerk: Clerk) -> None:
     sale = pay_in_part(clerk)
     clerk.host_does("no-answer", "sale_void")
