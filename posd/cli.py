@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser(command: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = _Parser(prog="posd", description="A payment terminal daemon.")
+    parser.add_argument("--version", action="version", version=f"posd {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser("run", help="run the terminal", description=_run.__doc__)
@@ -172,13 +173,22 @@ def _check_config(options: argparse.Namespace) -> int:
     """Say what would keep the terminal from starting with this file, in one line."""
     from posd.config import ConfigurationError, load
     from posd.preflight import StartError, check
+    from posd.stand_in_keys import stand_in_keys
 
     try:
-        notes = check(load(options.file))
+        with stand_in_keys() as stand_ins:
+            configuration = load(options.file)
+            notes = check(configuration)
     except ConfigurationError as error:
         return _complain(str(error))
     except StartError as error:
         return _complain(_located(options.file, error))
+    keys = configuration.keys
+    files = {keys.device_key_file, keys.master_key_file}
+    if stand_ins and any(file and file.is_relative_to(stand_ins) for file in files):
+        notes.append(
+            "keys: systemd hands them to the service, they were not looked at; posctl doctor as root does"
+        )
     for note in notes:
         sys.stdout.write(f"{options.file}: {note}\n")
     sys.stdout.write(f"{options.file}: the terminal can start with this configuration\n")

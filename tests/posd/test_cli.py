@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from posd import VERSION
 from posd.diagnostics import posctl
 
 ROOT = Path(__file__).parents[2]
@@ -81,10 +82,42 @@ def test_a_wrong_configuration_is_one_line_and_exit_code_2(
     assert said in line
 
 
-def test_the_version_is_shown() -> None:
-    answer = posd("version")
+@pytest.mark.parametrize("word", ["version", "--version"])
+def test_the_version_is_shown(word: str) -> None:
+    answer = posd(word)
     assert answer.returncode == 0
-    assert answer.stdout.startswith("posd")
+    assert answer.stdout == f"posd {VERSION}\n"
+
+
+def configuration_without_keys(directory: Path) -> Path:
+    """As posd init writes it: the keys are systemd's."""
+    devices = ("keypad", "display", "printer", "card_reader")
+    ports = "".join(f"[devices.{role}]\nport = 'socket://127.0.0.1:9'\n" for role in devices)
+    file = directory / "posd.toml"
+    file.write_text(
+        "[terminal]\nterminal_id = 'T0000001'\nmerchant_id = 'M00000000000001'\n"
+        f"merchant_name = 'shop'\nstate_directory = '{directory}'\n"
+        f"[host]\naddress = '127.0.0.1'\nport = 9\n{ports}"
+    )
+    return file
+
+
+def test_a_configuration_whose_keys_only_the_service_gets_can_be_checked_from_a_shell(
+    tmp_path: Path,
+) -> None:
+    file = configuration_without_keys(tmp_path)
+    answer = posd("check-config", str(file))
+    assert answer.returncode == 0, answer.stderr
+    about_keys, last = answer.stdout.splitlines()
+    assert "systemd hands them to the service" in about_keys
+    assert last == f"{file}: the terminal can start with this configuration"
+
+
+def test_where_systemd_has_handed_out_keys_they_are_checked(tmp_path: Path) -> None:
+    file = configuration_without_keys(tmp_path)
+    answer = posd("check-config", str(file), CREDENTIALS_DIRECTORY=str(tmp_path))
+    assert answer.returncode == 2
+    assert "expected a readable key file" in answer.stderr
 
 
 def test_the_command_line_itself_imports_next_to_nothing() -> None:

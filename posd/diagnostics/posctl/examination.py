@@ -12,7 +12,6 @@ import pwd
 import shutil
 import stat
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,12 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from posd.diagnostics import messages as m
 from posd.diagnostics.clocks import CLOCK_MAY_DIFFER, clock_in_words
-from posd.diagnostics.posctl.connection import NOT_PERMITTED, Connection, Trouble
+from posd.diagnostics.posctl.connection import (
+    NOT_PERMITTED,
+    NOT_RUNNING,
+    Connection,
+    Trouble,
+)
 
 if TYPE_CHECKING:
     from posd.settings import Configuration, SerialSettings
@@ -30,6 +34,12 @@ USER: Final = "posd"
 _UNITS: Final = ("posd.service", "posd-diag.socket")
 _TOOL_SECONDS: Final = 10
 _FIRST_YEAR: Final = 2025  # no terminal is older than its program
+_NO_CONFIGURATION: Final = (
+    "posd init writes it; one that lies elsewhere: posctl doctor --config FILE"
+)
+_NOT_RUNNING: Final = (
+    "systemctl start posd, once what stands below is mended; another place: --socket PATH"
+)
 _NO_USERS: Final = "posd install, then systemd-sysusers"
 _ENCRYPTED: Final = "encrypted for this machine"
 
@@ -68,7 +78,9 @@ def running(patient: Patient) -> Findings:
     except Trouble as trouble:
         state: State = "unknown" if trouble.code == NOT_PERMITTED else "bad"
         patient.answers = trouble.code == NOT_PERMITTED
-        yield Finding(state, "terminal", trouble.text, trouble.hint)
+        # The hint of every other command is to ask the doctor.
+        hint = _NOT_RUNNING if trouble.code == NOT_RUNNING else trouble.hint
+        yield Finding(state, "terminal", trouble.text, hint)
         return
     found = patient.status
     sells = "it sells" if found.sells else "it does not sell"
@@ -86,26 +98,23 @@ def running(patient: Patient) -> Findings:
 def configuration(patient: Patient) -> Findings:
     """Can the terminal start with this file?"""
     from posd.config import ConfigurationError, load
+    from posd.stand_in_keys import stand_in_keys
 
-    stand_ins = None
     try:
-        if "CREDENTIALS_DIRECTORY" not in os.environ:
-            stand_ins = _stand_in_keys()
-            os.environ["CREDENTIALS_DIRECTORY"] = stand_ins.name
-        patient.configuration = load(patient.file)
+        with stand_in_keys() as stand_ins:
+            patient.configuration = load(patient.file)
     except ConfigurationError as error:
         if isinstance(error.__context__, PermissionError) or "permission denied" in str(error):
             yield Finding("unknown", "configuration", str(error), "run posctl doctor as root")
         else:
-            yield Finding("bad", "configuration", str(error), f"mend that line of {patient.file}")
+            fix = (
+                f"mend that line of {patient.file}" if patient.file.exists() else _NO_CONFIGURATION
+            )
+            yield Finding("bad", "configuration", str(error), fix)
         return
-    finally:
-        if stand_ins is not None:
-            del os.environ["CREDENTIALS_DIRECTORY"]
-            stand_ins.cleanup()
     named = patient.configuration.keys.master_key_file
     patient.own_keys = named is not None and (
-        stand_ins is None or not named.is_relative_to(stand_ins.name)
+        stand_ins is None or not named.is_relative_to(stand_ins)
     )
     yield Finding("good", "configuration", str(patient.file))
     host = patient.configuration.host
@@ -336,16 +345,6 @@ SUBJECTS: Final[tuple[Callable[[Patient], Findings], ...]] = (
     running, units, configuration, keys, ports, state_directory, people, clock, acquirer,
 )  # fmt: skip
 """In this order: a later one may need what an earlier one found."""
-
-
-def _stand_in_keys() -> tempfile.TemporaryDirectory[str]:
-    """Credentials as only the service gets them, so that the rest of the file can be checked."""
-    directory = tempfile.TemporaryDirectory(prefix="posctl-")
-    for name, length in (("device-key", 32), ("master-key", 16)):
-        path = Path(directory.name, name)
-        path.touch(mode=0o600)
-        path.write_text(bytes(length).hex(), "ascii")
-    return directory
 
 
 def _key_file(patient: Patient, name: str) -> Path | None:

@@ -75,3 +75,6 @@ def test_doctor_says_what_to_fix_in_words(tmp_path: Path) -> None:
     assert "FIX" in said.out
     assert "no terminal answers" in said.out
     assert "-> " in said.out
+    assert "posctl doctor looks" not in said.out  # that is who is speaking
+    assert "posd init writes it" in said.out
+    assert "mend that line" not in said.out
