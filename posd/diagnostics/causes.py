@@ -57,7 +57,7 @@ class Causes:
             mode.append(
                 Reason(code=ErrorCode.LOCKED, detail=f"by operator {self.core.money.operator}")
             )
-        return (*mode, *self._refusal(), *self._missing())
+        return (*mode, *self._refusal(), *self._full_disk(), *self._missing())
 
     def warnings(self) -> tuple[Reason, ...]:
         """What does not stop a sale: it will be noticed later, or makes sales fail one by one."""
@@ -99,6 +99,16 @@ class Causes:
                     yield from self._printer()
             case other:
                 yield Reason(code=ErrorCode.UNEXPECTED, detail=str(other))
+
+    def _full_disk(self) -> Iterator[Reason]:
+        """Also behind another reason: money names one, and who mends that one would come back for this."""
+        free = self.core.ledger.free_space()
+        if free < self.configuration.money.free_space_bytes and self.core.money.refusal() not in (
+            Refusal.DISK_FULL,
+            Refusal.MOVED,
+            Refusal.CLOSED,
+        ):
+            yield Reason(code=ErrorCode.DISK_FULL, detail=self._room())
 
     def _reversals(self) -> Iterator[Reason]:
         # One that is open waits for its answer: a sale that is being made is no trouble.

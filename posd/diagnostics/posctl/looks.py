@@ -18,6 +18,7 @@ from posd.diagnostics.posctl.words import (
     tell_reason,
 )
 
+_EXCHANGE: Final = "E2"  # codes of exchanges with the acquirer: what makes sales fail one by one
 _TROUBLES_SHOWN: Final = 5
 
 
@@ -90,11 +91,21 @@ def why(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
         paper.line(paper.colour("It does not sell:", "bad"))
         for reason in found.reasons:
             tell_reason(paper, reason, options.language, "bad")
-    else:
+    failing = [each for each in found.warnings if each.code.startswith(_EXCHANGE)]
+    if found.sells and not failing:
         paper.line(paper.colour("It sells.", "good"))
-    if found.warnings:
+    if failing:
+        told = (
+            "A sale can be begun, but the last failed:"
+            if found.sells
+            else "The last exchange failed:"
+        )
+        paper.line(paper.colour(told, "warning"))
+        for reason in failing:
+            tell_reason(paper, reason, options.language, "warning")
+    if others := [each for each in found.warnings if each not in failing]:
         paper.line(paper.colour("Not right, although it does not stop a sale:", "warning"))
-        for reason in found.warnings:
+        for reason in others:
             tell_reason(paper, reason, options.language, "warning")
     return code
 

@@ -110,9 +110,11 @@ def test_a_host_that_always_answers_77_to_sales_is_named(tmp_path: Path) -> None
             codes = {each["code"]: each["detail"] for each in found["warnings"]}
             words = "once" if count == 1 else "2 times in a row"
             assert codes["E206"] == f"sales were answered so {words}"
-        assert "lost this terminal's session" in " ".join(
-            terminal.posctl("why", LANG="C").out.split()
-        )
+        text = terminal.posctl("why", LANG="C").out
+        assert text.startswith("A sale can be begun, but the last failed:")
+        assert "It sells." not in text
+        assert "does not stop a sale" not in text
+        assert "lost this terminal's session" in " ".join(text.split())
 
 
 def test_a_host_that_always_answers_77_to_the_sign_in_is_named(tmp_path: Path) -> None:
@@ -226,6 +228,14 @@ def test_a_full_disk_is_named_and_the_terminal_opens_when_there_is_room(tmp_path
         assert "16 MiB needed" in terminal.posctl("status", LANG="C").out
         filler.unlink()
         assert why(terminal)["sells"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+def test_a_full_disk_is_named_behind_a_sign_in_that_is_missing(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "state"), shop(tmp_path) as terminal:
+        terminal.do("start", "expect screen 未签到")
+        (tmp_path / "state" / "filler").write_bytes(bytes(10 << 20))
+        assert [chain(each) for each in why(terminal)["reasons"]] == [["E305"], ["E303"]]
 
 
 def test_a_terminal_that_has_not_signed_in_says_which_key_helps(tmp_path: Path) -> None:
