@@ -11,7 +11,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from posd import VERSION
+
 _INTERRUPTED: Final = 130
+_VOUCHER_DIGITS: Final = 6
 _HERE: Final = "posd.diagnostics.posctl"
 _EXIT_CODES: Final = """\
 exit codes:
@@ -36,6 +39,25 @@ def _argument(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, A
     return names, options
 
 
+def _number(least: int, most: int = 2**32 - 1) -> Callable[[str], int]:
+    """A number that the terminal would not refuse, as a type for argparse."""
+
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(
+                f"expected a number from {least} to {most}, found {text!r}"
+            )
+        return int(text)
+
+    return number
+
+
+def _voucher(text: str) -> str:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _VOUCHER_DIGITS):
+        raise argparse.ArgumentTypeError(f"expected 1 to {_VOUCHER_DIGITS} digits, found {text!r}")
+    return text
+
+
 COMMANDS: Final = (
     Command("status", "how the terminal stands, on one screen", "posctl status", ("looks", "status")),
     Command("why", "why it does not sell right now, and what to do", "posctl why", ("looks", "why")),
@@ -57,13 +79,14 @@ COMMANDS: Final = (
     Command(
         "journal", "the newest transactions", "posctl journal --count 50", ("looks", "journal"),
         (
-            _argument("--count", type=int, default=20, metavar="N", help="1 to 100 (default: 20)"),
-            _argument("--before", type=int, metavar="ID", help="older than the one with this id"),
+            _argument("--count", type=_number(1, 100), default=20, metavar="N",
+                      help="1 to 100 (default: 20)"),
+            _argument("--before", type=_number(1), metavar="ID", help="older than the one with this id"),
         ),
     ),
     Command(
         "show", "the story of one transaction", "posctl show 12", ("looks", "show"),
-        (_argument("voucher", help="its voucher number, zeros on the left may be left out"),),
+        (_argument("voucher", type=_voucher, help="its voucher number, zeros on the left may be left out"),),
     ),
     Command("watch", "everything that happens, live", "posctl watch", ("live", "watch")),
     Command(
@@ -76,8 +99,8 @@ COMMANDS: Final = (
         "test", "try one part of the terminal", "posctl test printer", ("live", "test"),
         (
             _argument("part", choices=("printer", "reader", "card_reader", "display", "keypad", "host")),
-            _argument("--seconds", type=int, default=15, metavar="N",
-                      help="to wait for a key or a card (default: 15)"),
+            _argument("--seconds", type=_number(1, 60), default=15, metavar="N",
+                      help="1 to 60, to wait for a key or a card (default: 15)"),
         ),
     ),
     Command("echo", "does the acquirer answer, and how fast", "posctl echo", ("live", "echo")),
@@ -91,7 +114,7 @@ COMMANDS: Final = (
         "events", "the outbox of transactions and orders", "posctl events --from 100 --follow",
         ("live", "events"),
         (
-            _argument("--from", dest="start", type=int, default=0, metavar="N", help="default: 0"),
+            _argument("--from", dest="start", type=_number(0), default=0, metavar="N", help="default: 0"),
             _argument("--follow", action="store_true", help="and those that come, until Ctrl-C"),
         ),
     ),
@@ -152,6 +175,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],
     )
+    whole.add_argument("--version", action="version", version=f"posctl {VERSION}")
     whole.example = "posctl why"
     words = whole.add_subparsers(
         metavar="COMMAND", dest="command", required=True, parser_class=_Parser

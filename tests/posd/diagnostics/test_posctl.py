@@ -337,7 +337,11 @@ def test_help_begins_with_an_example_that_is_one(
 
 
 def test_a_mistake_on_the_command_line_is_one_line_and_a_hint() -> None:
-    for words in (("nonsense",), ("journal", "--count", "x"), ("show",), ()):
+    for words in (
+        ("nonsense",), ("journal", "--count", "x"), ("show",), (),
+        ("show", "abc"), ("show", "1234567"), ("journal", "--count", "0"), ("journal", "--before=-1"),
+        ("events", "--from=-1"), ("test", "keypad", "--seconds", "61"),
+    ):  # fmt: skip
         said = posctl(*words)
         assert said.code == 2
         assert [line[:6] for line in said.err.splitlines()] == ["posctl", "   -> "]
