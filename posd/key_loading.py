@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hmac
+import string
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -33,13 +34,12 @@ class KeyRefused(Exception):
 def read_component(text: str, what: str) -> bytes:
     """The bytes of hex digits, blanks allowed. Raises KeyRefused."""
     digits = "".join(text.split())
-    try:
-        value = bytes.fromhex(digits)
-    except ValueError:
-        raise KeyRefused(f"{what}: expected hex digits, found another character") from None
-    if len(value) not in MASTER_LENGTHS:
+    if not all(digit in string.hexdigits for digit in digits):
+        raise KeyRefused(f"{what}: expected hex digits, found another character")
+    if len(digits) not in {2 * length for length in MASTER_LENGTHS}:
         rule = " or ".join(str(2 * length) for length in MASTER_LENGTHS)
         raise KeyRefused(f"{what}: expected {rule} hex digits, found {len(digits)}")
+    value = bytes.fromhex(digits)
     if not any(value):
         raise KeyRefused(f"{what}: all zeros")
     return value

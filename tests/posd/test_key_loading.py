@@ -67,7 +67,7 @@ def test_what_is_stored_is_what_the_terminal_reads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (KEY[:-1], "expected hex digits"),
+        (KEY[:-1], "expected 32 or 48 hex digits, found 31"),
         (KEY[:-2], "expected 32 or 48 hex digits, found 30"),
         (KEY[:-1] + "G", "another character"),
         ("00" * 16, "all zeros"),
@@ -170,7 +170,7 @@ def test_two_components_typed_unseen_make_the_key(tmp_path: Path) -> None:
         ((FIRST, SECOND, "n"), "nothing has changed"),
         ((FIRST, FIRST), "the components are the same"),
         ((FIRST, SECOND + "0123456789ABCDEF"), "different lengths"),
-        (("12345",), "the first component: expected hex digits"),
+        (("12345",), "the first component: expected 32 or 48 hex digits, found 5"),
     ],
 )
 def test_what_two_people_did_not_agree_on_changes_nothing(
