@@ -37,7 +37,7 @@ class Installation:
         self.device_directory = directory / "dev"
         self.acquirer_ledger = directory / "acquirer.db"
         for path in (self.state_directory, self.device_directory):
-            path.mkdir(exist_ok=True)
+            path.mkdir(mode=0o700, exist_ok=True)  # as systemd makes it, and the doctor wants it
         self._master_key = random_bytes(16).hex()
         self._write_key("device.key", random_bytes(32).hex())
         self._write_key("master.key", self._master_key)
