@@ -183,6 +183,11 @@ def give_memory_back() -> None:
     ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
+def give_heap_back() -> None:
+    """Pages of the heap that a settlement or a copy of the ledger has left free (malloc_trim(3))."""
+    ctypes.CDLL(None).malloc_trim(0)
+
+
 def _open_ledger(configuration: Configuration, keys: Keys, clock: SystemClock) -> Ledger | None:
     path = configuration.terminal.state_directory / "ledger.db"
     try:
@@ -305,6 +310,7 @@ class _Terminal:
             configuration.backup,
             clock,
             self._look_after_core,
+            give_heap_back,
         )
 
     @property

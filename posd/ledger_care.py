@@ -37,9 +37,11 @@ class LedgerCare:
         settings: BackupSettings,
         clock: Clock,
         looked: Callable[[], None],
+        tidy: Callable[[], object] = lambda: None,
     ) -> None:
-        """looked is called when the core may have halted."""
+        """looked is called when the core may have halted; tidy now and then while nobody waits."""
         self._looked = looked
+        self._tidy = tidy
         self._core = core
         self._backups = backups
         self._interval = settings.interval_hours * 3600.0
@@ -75,6 +77,7 @@ class LedgerCare:
             return
         if self._core.idle:
             self._core.look_after_ledger()
+            self._tidy()
             if self._core.halted is None and self._copying is None and self._is_due():
                 self._copying = asyncio.get_running_loop().create_task(self._copy())
             self._looked()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -117,6 +116,8 @@ def _time(at: int | None) -> str:
 
 
 def _line(values: Iterable[object]) -> str:
+    import csv  # only a technician's question needs it
+
     line = StringIO()
     csv.writer(line).writerow(values)
     return line.getvalue()

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from posd.ledger.database import CACHE_KIB
 from posd.ledger.errors import LedgerFailed
 from posd.ledger.inspection import check_contents, reading
 from posd.ledger.migration import schema_version
@@ -124,15 +125,14 @@ class Backups:
 
         open_batch: the id of the batch that is open now. Raises LedgerFailed; no copy is ever half changed.
         """
-        import shutil  # seldom needed, and slow to load
-
         changed = []
         for copy in self.newest_first():
             try:
                 if not _holds_cards_before(copy.path, open_batch):
                     continue
                 with self._new_file(copy.path) as file:
-                    shutil.copyfile(copy.path, file)
+                    with closing(_open(copy.path)) as source, closing(_open(file)) as target:
+                        source.backup(target)
                     strip(file, open_batch)
             except (OSError, sqlite3.Error) as error:
                 raise LedgerFailed(f"cannot rewrite {copy.path}: {_words(error)}") from None
@@ -249,6 +249,7 @@ def _open(file: Path) -> sqlite3.Connection:
     address = f"{file.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=0.0)
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return connection
 
 

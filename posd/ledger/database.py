@@ -30,7 +30,8 @@ def _no_copy(_connection: sqlite3.Connection, _version: int) -> None:
     """Nobody keeps a copy before a migration."""
 
 
-_CACHE_KIB: Final = 512
+CACHE_KIB: Final = 128
+"""Of pages that SQLite keeps itself, in each connection; the kernel keeps the file's pages too."""
 
 
 class Database:
@@ -87,8 +88,7 @@ class Database:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
-        # The kernel keeps the file's pages too; SQLite's own copy would grow to four times this.
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         # In exclusive mode the lock is taken at the first access; take it now, not in the first sale.
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from posd.ledger.database import CACHE_KIB
 from posd.ledger.errors import LedgerDamaged, LedgerFailed, LedgerInUse, LedgerTooNew
 from posd.ledger.migration import schema_version
 from posd.ledger.pack import unpack
@@ -44,6 +45,7 @@ def reading(file: Path) -> Iterator[sqlite3.Connection]:
         # Without it a file in WAL mode gets a -shm file beside it, also where nothing may be written.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         version = schema_version(connection)
         if version > len(MIGRATIONS):
             raise LedgerTooNew(f"schema {version}, this program knows up to {len(MIGRATIONS)}")

@@ -142,7 +142,7 @@ class Session:
         candidates = []
         for year in (now.year - 1, now.year, now.year + 1):
             try:
-                candidates.append(datetime.strptime(f"{year}{date}{time}", "%Y%m%d%H%M%S"))
+                candidates.append(datetime.fromisoformat(f"{year}{date}T{time}"))
             except ValueError:
                 continue  # a 29 February that this year has not, or no time at all
         if not candidates:

@@ -169,9 +169,8 @@ def host_moment(record: TransactionRecord) -> datetime:
     candidates = []
     for year in (created.year - 1, created.year, created.year + 1):
         try:
-            candidates.append(
-                datetime.strptime(f"{year}{record.host_date}{record.host_time}", "%Y%m%d%H%M%S")
-            )
+            moment_there = f"{year}{record.host_date}T{record.host_time}"
+            candidates.append(datetime.fromisoformat(moment_there))
         except ValueError:
             continue  # no 29 February in that year, or no date at all
     return min(candidates, key=lambda each: abs(each - created), default=created)

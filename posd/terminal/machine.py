@@ -373,10 +373,11 @@ def _seen(event_data: Any) -> None:
 
 
 def _add_rows(machine: _Machine, flow: Flow) -> None:
+    sources = {step.name: f"{flow.name}.{step.name}" for step in flow.steps} | {"": flow.name}
     for row in every_row(flow):
         event = cast(_Event, machine.events.get(row.event) or _Event(row.event, machine))
         machine.events[row.event] = event
-        event.rows[f"{flow.name}.{row.state}" if row.state else flow.name].append(row)
+        event.rows[sources[row.state]].append(row)
 
 
 def _call(function: Guard | Action | None) -> list[str | Callable[..., bool | None]]:
