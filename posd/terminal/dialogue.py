@@ -56,6 +56,7 @@ FAULT: Final = "fault.shown"
 HALTED: Final = "fault.halted"
 _TICK_SECONDS: Final = 1.0
 _CLOCK_REMAINDER: Final = 1e-3
+_NOTICE_TICKS: Final = 5  # how long an answer stands over what a screen counts down
 _DEFAULT_COLUMNS, _DEFAULT_LINES = 16, 4
 
 
@@ -99,7 +100,7 @@ class Dialogue:
         self._timers = timers
         self._machine = DialogueMachine(FLOWS, self)
         self._follow_ups: deque[tuple[str, object]] = deque()
-        self._notice = ""
+        self._notice, self._notice_ticks = "", 0
         self._printer_known = False
         self._help_page: int | None = None
         self._pages = ""  # the name of the pages that are shown; "": the step's help
@@ -226,7 +227,7 @@ class Dialogue:
 
     def say(self, name: str, **values: object) -> None:
         """Answer the clerk over the last rows of the screen, until something else happens."""
-        self._notice = self.text(name, **values)
+        self._notice, self._notice_ticks = self.text(name, **values), 0
 
     def next(self, name: str = "next", event: object = None) -> None:
         """Let this event follow when the present one is done."""
@@ -328,6 +329,9 @@ class Dialogue:
 
     def _ticked(self) -> None:
         self._tick = None
+        self._notice_ticks += 1
+        if self._notice_ticks > _NOTICE_TICKS:
+            self._notice = ""
         self._dispatch("tick", None)
 
     # -- the machine -----------------------------------------------------------------------------

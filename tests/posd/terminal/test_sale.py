@@ -254,6 +254,17 @@ def test_the_wait_shows_the_seconds_that_are_left(clerk: Clerk) -> None:
     assert before - seconds_left(clerk) in (9, 10)
 
 
+def test_an_answer_to_a_key_gives_the_seconds_back_after_a_while(clerk: Clerk) -> None:
+    clerk.host_does("no-answer", "sale")
+    clerk.pay()
+    clerk.wait(0.5)
+    clerk.press("取消")
+    clerk.wait(3)
+    assert "请等待应答" in clerk.screen
+    clerk.wait(4)
+    assert seconds_left(clerk) > 0
+
+
 def test_no_answer_is_reversed_and_the_order_can_be_paid_again(clerk: Clerk) -> None:
     clerk.host_does("no-answer", "sale")
     clerk.pay()
