@@ -7,6 +7,7 @@ Amounts are in fen.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,12 +105,12 @@ def compare(terminal: Path, acquirer: Path) -> Comparison:
     ours, theirs = _read(terminal, _TERMINAL), _read(acquirer, _HOST)
     differences: list[str] = []
     unresolved: list[str] = []
-    table = [_TABLE.format("voucher", "kind", "amount", "terminal", "acquirer").rstrip()]
+    rows = [("voucher", "kind", "amount", "terminal", "acquirer")]
     terminal_net = host_net = 0
     for identity in dict.fromkeys((*ours, *theirs)):
         our, their = ours.get(identity), theirs.get(identity)
         name = f"voucher {identity[1]} of batch {identity[0]}"
-        table.append(_row(identity[1], our, their))
+        rows.append(_row(identity[1], our, their))
         if our is not None and our.state == "unresolved":
             unresolved.append(
                 f"{name}: {our.kind} {money(our.amount)}, at the acquirer {_say(their)}"
@@ -123,7 +124,7 @@ def compare(terminal: Path, acquirer: Path) -> Comparison:
     if terminal_net != host_net:
         differences.append(f"in sum: {money(terminal_net)} and {money(host_net)}")
     return Comparison(
-        tuple(table), len(ours), terminal_net, host_net, tuple(unresolved), tuple(differences)
+        _table(rows), len(ours), terminal_net, host_net, tuple(unresolved), tuple(differences)
     )
 
 
@@ -154,14 +155,19 @@ def _difference(our: _Entry | None, their: _Entry | None) -> str:
     return ""
 
 
-_TABLE: Final = "{:8} {:12} {:>10}  {:10} {:10}"
-
-
-def _row(voucher: str, our: _Entry | None, their: _Entry | None) -> str:
+def _row(voucher: str, our: _Entry | None, their: _Entry | None) -> tuple[str, ...]:
     one = our or their
     assert one is not None
     states = (entry.state if entry else "-" for entry in (our, their))
-    return _TABLE.format(voucher, one.kind, money(one.amount), *states).rstrip()
+    return (voucher, one.kind, money(one.amount), *states)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """One line a row, the kinds as wide as the longest."""
+    kind = max(12, *(len(row[1]) for row in rows))
+    return tuple(
+        f"{{:8}} {{:{kind}}} {{:>10}}  {{:10}} {{:10}}".format(*row).rstrip() for row in rows
+    )
 
 
 def _say(entry: _Entry | None) -> str:

@@ -54,7 +54,7 @@ def at_terminal(path: Path, *rows: Row) -> None:
 
 
 def at_acquirer(path: Path, *rows: Row) -> None:
-    directions = {"sale": 1, "sale_void": -1}
+    directions = {"sale": 1, "sale_void": -1, "pre_authorisation": 0}
     with closing(sqlite3.connect(path)) as connection, connection:
         for stan, kind, state, amount in rows:
             request = connection.execute(
@@ -72,6 +72,19 @@ def at_acquirer(path: Path, *rows: Row) -> None:
 
 
 SALE = ("000002", "sale", "approved", 12345)
+
+
+def test_a_kind_with_a_long_name_leaves_its_amount_below_the_others(
+    terminal: Path, acquirer: Path
+) -> None:
+    rows: list[Row] = [SALE, ("000003", "pre_authorisation", "approved", 700)]
+    at_terminal(terminal, *rows)
+    at_acquirer(acquirer, *rows)
+    assert compare(terminal, acquirer).table == (
+        "voucher  kind                  amount  terminal   acquirer",
+        "000002   sale                  123.45  approved   approved",
+        "000003   pre_authorisation       7.00  approved   approved",
+    )
 
 
 def test_equal_ledgers_agree_in_each_transaction_and_in_sum(terminal: Path, acquirer: Path) -> None:
