@@ -19,7 +19,7 @@ from posd.acquirer.outcomes import Order, Outcome
 from posd.core.events import Key
 from posd.daemon import ENDED, SHUT_DOWN
 from posd.testing.counter import GARBLED, KEYS, Acquiring, Counter
-from posd.testing.installation import Installation
+from posd.testing.installation import ROLES, Installation
 from posd.testing.loop_thread import LoopThread
 from posd.testing.snapshot import Snapshots
 from posd.testing.stage import StageError, TerminalDiedError, Witness
@@ -89,9 +89,19 @@ class RealStage:
         if self.process is not None:
             raise StageError("the terminal has power already")
         self._acquirer()
+        self._let_unplugged_ports_be_missing()
         self._launch()
         # Keys that are pressed before the keypad is opened are lost, as on a real one.
         self.let_pass(_READY, self._has_begun)
+
+    def _let_unplugged_ports_be_missing(self) -> None:
+        """The devices' own ports are as stable as udev's names; a port that a script named is not."""
+        devices = self.installation.load().devices
+        for role in ROLES:
+            line = getattr(devices, role)
+            own = self.installation.device_directory / role
+            if line.required is None and Path(line.port) == own:
+                self.installation.configure(("devices", role, "required"), False)
 
     def _launch(self) -> None:
         # A checkout that is not installed is found where this module was found.

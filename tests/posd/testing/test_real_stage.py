@@ -83,6 +83,24 @@ def test_a_daemon_that_cannot_start_is_an_error_with_its_own_words(stage: RealSt
         stage.power_on()
 
 
+def test_a_printer_that_is_pulled_out_does_not_keep_the_terminal_from_starting_again(
+    stage: RealStage,
+) -> None:
+    play_steps(
+        stage,
+        """
+        start
+        expect screen 未签到
+        printer unplug
+        power cut
+        power on
+        expect screen 未签到
+        printer replug
+        """,
+    )
+    assert stage.powered
+
+
 def test_settings_come_first(stage: RealStage) -> None:
     stage.link(up=False)
     with pytest.raises(StageError, match="settings come before anything else"):
