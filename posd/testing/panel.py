@@ -223,8 +223,13 @@ class Panel:
             self._write(
                 "\n".join(grid.fit(line, COLUMNS) for line in lines[start : start + height])
             )
-            self._write("\n-- Enter --")
-            if self._next_line() is None:
+            self._write("\n-- Enter --   q: back, or what is to be done next")
+            line = self._next_line()
+            if line:
+                if line != "q":
+                    self._typed = f"{line}\n{self._typed}"
+                break
+            if line is None:
                 break
         self._clear()
 

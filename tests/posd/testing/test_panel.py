@@ -174,6 +174,18 @@ def test_help_cards_and_amounts_are_pages(window: Window) -> None:
     window.shows("| 0.10 | a sale is partially approved", "-- Enter --")
 
 
+def test_pages_are_left_early_and_what_is_typed_there_is_not_lost(window: Window) -> None:
+    window.shows("请先签到")
+    window.type("amounts")
+    window.shows("-- Enter --   q: back")
+    window.type("q")
+    window.shows("请先签到")
+    window.type("amounts")
+    window.shows("-- Enter --   q: back")
+    window.type("ok")
+    window.shows("请刷卡或输入金额")
+
+
 def test_the_end_of_input_is_the_end(window: Window) -> None:
     window.shows("请先签到")
     window.press("\x04")
