@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--language",
         choices=LANGUAGES,
         default=LANGUAGES[0],
-        help="language of screens and slips (default: %(default)s)",
+        help="language of the screens; slips are bilingual (default: %(default)s)",
     )
 
 
