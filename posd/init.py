@@ -180,8 +180,31 @@ def _ask(question: Question) -> str:
     hint = f" [{question.default}]" if question.default else ""
     while True:
         answer = input(f"{question.text}{hint}: ").strip() or question.default or ""
-        if answer and (question.option != "port" or answer.isdecimal()):
+        if not answer:
+            continue
+        problem = _problem_of(question, answer)
+        if problem is None:
             return answer
+        sys.stdout.write(f"{problem}\n")
+
+
+def _problem_of(question: Question, answer: str) -> str | None:
+    """Why the terminal would not take this answer; None when it does, as far as it shows alone."""
+    import msgspec
+
+    from posd.settings import HostSettings, TerminalSettings
+
+    sections: dict[str, type[msgspec.Struct]] = {"terminal": TerminalSettings, "host": HostSettings}
+    section = sections.get(question.section)
+    if section is None:
+        return None  # a port of a device may be plugged in later
+    (rule,) = (each.type for each in msgspec.structs.fields(section) if each.name == question.key)
+    try:
+        msgspec.convert(answer, rule, strict=False)  # not strict: digits are a number
+    except msgspec.ValidationError:
+        limits = rule.__metadata__[0]
+        return f"expected {limits.description or f'a number from {limits.ge} to {limits.le}'}"
+    return None
 
 
 # --- passwords ------------------------------------------------------------------------------------

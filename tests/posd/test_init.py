@@ -218,6 +218,24 @@ def test_a_good_password_is_no_problem(number: str) -> None:
     assert problem_with("24681357", number) is None
 
 
+def test_an_answer_that_cannot_be_right_is_asked_for_again_at_once(root: Path) -> None:
+    right = iter([*ANSWERS.values(), "", "", "", ""])
+    wrong = {0: "T1", 1: "M 1", 3: "no host", 4: "70000"}
+    typed = [
+        word
+        for at, answer in enumerate(right)
+        for word in (wrong.get(at), answer)
+        if word is not None
+    ]
+    secrets = ("246810", "246810", "24681357", "24681357")
+    code, seen = on_a_terminal(
+        "init", "--root", str(root), typed=(*typed, "", *secrets), prompts=(b": ",)
+    )
+    assert code == 0, seen
+    for rule in ("8 letters or digits", "15 letters or digits", "a host name", "from 1 to 65535"):
+        assert f"expected {rule}" in seen.replace("expected a number ", "expected ")
+
+
 def test_on_a_terminal_it_asks_and_passwords_are_not_seen(root: Path) -> None:
     answers = [*ANSWERS.values(), "", "", "", ""]
     assert len(answers) == len(QUESTIONS)
