@@ -7,6 +7,8 @@ What is wrong is one line on standard error, with what to do next.
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ from posd.config import ConfigurationError, load
 from posd.edges import SystemClock
 from posd.ledger import export
 from posd.ledger.backup import Backups, give_to_owner, whole
-from posd.ledger.errors import LedgerDamaged, LedgerError, LedgerFailed
+from posd.ledger.errors import LedgerDamaged, LedgerError
 from posd.ledger.inspection import inspect, reading
 from posd.ledger.ledger import milliseconds
 from posd.ledger.restoring import put_in_place
@@ -111,6 +113,7 @@ def _stopped(file: Path) -> Iterator[_Stopped]:
 def _verify(terminal: _Stopped, options: argparse.Namespace) -> int:
     """Check the whole file: SQLite's integrity, that records belong together, each transaction's checksum."""
     file: Path = options.copy or terminal.ledger
+    _must_exist(file)
     found = inspect(file)
     marked = ", restored: not yet confirmed by a supervisor" if found.restored else ""
     _say(f"{file}: schema {found.schema}, start {found.generation}{marked}")
@@ -177,8 +180,9 @@ def _export(terminal: _Stopped, options: argparse.Namespace) -> int:
 
 
 def _must_exist(file: Path) -> None:
+    """SQLite refuses what is not there too, but its words and their advice are those of a broken disk."""
     if not file.is_file():
-        raise LedgerFailed(f"{file}: there is no such file")
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
 
 
 def _must_trade(ledger: Path) -> None:

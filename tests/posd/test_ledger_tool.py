@@ -228,6 +228,14 @@ def test_a_ledger_that_is_damaged_gives_way_to_a_copy_and_is_kept_as_it_is(shop:
     ledger.close()
 
 
+@pytest.mark.parametrize("command", ["verify", "restore"])
+def test_a_copy_that_is_not_there_is_no_broken_disk(
+    shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert shop.tool(command, tmp_path / "none.db") == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'none.db'}: no such file or directory\n"
+
+
 def test_a_damaged_copy_is_refused_and_the_ledger_stays(shop: Shop, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_bytes(shop.path.read_bytes()[:-4096])
