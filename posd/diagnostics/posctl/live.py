@@ -55,7 +55,12 @@ def events(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
             paper.line(paper.colour(read(item, m.Step).text, "warning"))
         elif item["answer"] == "recorded":
             event = read(item, m.Recorded)
-            details = " ".join(f"{name}={value}" for name, value in event.details.items())
+            # Every field is always there for programs; a person looks for those that say something.
+            details = " ".join(
+                f"{name}={value}"
+                for name, value in event.details.items()
+                if value not in ("", None)
+            )
             paper.line(f"{event.number:>8} {event.at.replace('T', ' ')} {event.name} {details}")
     return DONE
 
