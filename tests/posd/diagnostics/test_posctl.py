@@ -138,9 +138,7 @@ def test_events_begin_where_they_are_asked_for(terminal: Shop) -> None:
     ).out.splitlines()
     assert json.loads(second[0]) | {"id": 0} == everything[1] | {"id": 0}
     for line in terminal.posctl("events").out.splitlines():
-        assert not any(word.endswith("=") for word in line.split()), (
-            line
-        )  # nothing that says nothing
+        assert not any(word.endswith("=") for word in line.split()), line
 
 
 # --- live -----------------------------------------------------------------------------------------
