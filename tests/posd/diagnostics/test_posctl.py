@@ -157,7 +157,7 @@ def test_a_trace_shows_messages_decoded_and_masked_and_can_be_ended_by_another(
     process = follow(terminal, "trace", "on")
     assert terminal.posctl("echo").code == 0
     time.sleep(0.3)
-    assert "1 traces ended" in terminal.posctl("trace", "off").out
+    assert "1 trace ended" in terminal.posctl("trace", "off").out
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "-> acquirer" in said
