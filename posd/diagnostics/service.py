@@ -95,7 +95,9 @@ class DiagnosticService:
             tracing.tell(m.Done(id=identity, text="the trace was ended by somebody else"))
         self._tracing.clear()
         self._traffic.listener = None
-        return iter((m.Done(id=request.id, text=f"{ended} {'trace' if ended == 1 else 'traces'} ended"),))
+        return iter(
+            (m.Done(id=request.id, text=f"{ended} {'trace' if ended == 1 else 'traces'} ended"),)
+        )
 
     def _events(self, client: Client, request: m.EventsRequest) -> Parts:
         """A slice of the outbox at a time; then, when it is followed, what is added."""
