@@ -105,7 +105,7 @@ def compare(terminal: Path, acquirer: Path) -> Comparison:
     ours, theirs = _read(terminal, _TERMINAL), _read(acquirer, _HOST)
     differences: list[str] = []
     unresolved: list[str] = []
-    rows = [("voucher", "kind", "amount", "terminal", "acquirer")]
+    rows: list[tuple[str, ...]] = [("voucher", "kind", "amount", "terminal", "acquirer")]
     terminal_net = host_net = 0
     for identity in dict.fromkeys((*ours, *theirs)):
         our, their = ours.get(identity), theirs.get(identity)
