@@ -1,7 +1,6 @@
 """In CI every component is there, so a skipped test is a failed one; and its examples are the same each time.
 
-New examples are looked for wherever people run the tests; a machine that is slow proves nothing. With `-n` a
-module's tests stay together, because they share what is dear; each script goes wherever there is room.
+New examples are looked for wherever people run the tests; a machine that is slow proves nothing.
 """
 
 from __future__ import annotations
@@ -15,16 +14,6 @@ from hypothesis import settings
 settings.register_profile("everywhere", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("POSD_CI") == "1" else "everywhere")
-
-
-_SPREAD = "test_scripts.py"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.name != _SPREAD:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,8 +1,7 @@
-"""Every dialogue of tests/scripts, on both stages."""
+"""Every dialogue of tests/scripts that virtual time can play, in process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -10,26 +9,11 @@ import pytest
 
 from posd.testing.in_process import InProcessStage
 from posd.testing.player import Player
-from posd.testing.real import RealStage
 from posd.testing.script import load
-from posd.testing.stage import Stage
-
-SCRIPTS = sorted((Path(__file__).parents[2] / "scripts").glob("*.clerk"))
-STAGES: dict[str, Callable[[Path], Stage]] = {
-    "in_process": InProcessStage,
-    "real": RealStage,
-}
+from tests.posd.testing.scripts import scripts_of
 
 
-@pytest.mark.parametrize(
-    ("script", "stage"),
-    [
-        pytest.param(path, name, id=f"{path.stem}-{name}")
-        for path in SCRIPTS
-        for name in STAGES
-        if load(path).stage in ("any", name)
-    ],
-)
-def test_a_script_holds_and_both_ledgers_agree(script: Path, stage: str, tmp_path: Path) -> None:
-    with closing(STAGES[stage](tmp_path)) as place:
+@pytest.mark.parametrize("script", scripts_of("in_process"))
+def test_a_script_holds_and_both_ledgers_agree(script: Path, tmp_path: Path) -> None:
+    with closing(InProcessStage(tmp_path)) as place:
         assert Player(load(script), place).play().agree
