@@ -9,19 +9,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TEST_TOOLS = {
     *{"rich", "pygments", "markdown_it", "mdurl", "colorama", "colorsys", "html", "fractions"},
-    *{"typing_extensions", "difflib", "shlex", "zlib", "sitecustomize"},
+    *{"typing_extensions", "difflib", "shlex", "zlib", "sitecustomize", "random", "bisect"},
 }
 """What structlog and construct load where test tools are installed."""
 
 LIBRARIES = "cbor2 construct cryptography msgspec serial six structlog transitions"
 
 STANDARD = """
-    abc argparse array ast asyncio atexit base64 bdb binascii bisect builtins cmd code codecs codeop
-    collections concurrent contextlib contextvars copy copyreg csv ctypes dataclasses datetime decimal
+    abc argparse array ast asyncio atexit base64 bdb binascii builtins cmd code codecs codeop
+    collections concurrent contextlib contextvars copy copyreg ctypes dataclasses datetime decimal
     dis encodings enum errno fcntl fnmatch functools gc genericpath gettext glob hashlib heapq hmac
     importlib inspect io ipaddress itertools json keyword linecache locale logging marshal math ntpath
-    numbers opcode operator os pathlib pdb pickle platform posix posixpath pprint pwd random re reprlib
-    resource secrets select selectors signal site socket sqlite3 ssl stat string struct subprocess sys
+    numbers opcode operator os pathlib pdb pickle platform posix posixpath pprint pwd re reprlib
+    resource select selectors signal site socket sqlite3 ssl stat string struct subprocess sys
     termios textwrap threading time token tokenize tomllib traceback types typing unicodedata urllib
     uuid warnings weakref zipimport
 """
