@@ -70,6 +70,11 @@ def asks_by_hand(dialogue: Dialogue, event: KeyPressed) -> bool:
     return is_digit("9", dialogue, event) and is_unfinished(dialogue, event)
 
 
+def has_digit(dialogue: Dialogue, _event: object) -> bool:
+    """Did the clerk type digits here? Then the next 确认 is meant for an amount, not for the batch."""
+    return bool(dialogue.form.number)
+
+
 def nothing_is_to_print(dialogue: Dialogue, _event: object) -> bool:
     return not dialogue.form.jobs
 
@@ -84,6 +89,16 @@ def start(dialogue: Dialogue, _event: object) -> None:
 
 def start_by_time(dialogue: Dialogue, _event: object) -> None:
     dialogue.money.settle_by_time()
+
+
+def note_digit(dialogue: Dialogue, event: KeyPressed) -> None:
+    dialogue.form.number += event.key.value
+    dialogue.say("say.settle_no_amount")
+
+
+def ask_again(dialogue: Dialogue, _event: object) -> None:
+    dialogue.form.number = ""
+    dialogue.say("say.settle_again")
 
 
 def note_step(dialogue: Dialogue, event: SettlementProgress) -> None:
@@ -296,6 +311,8 @@ SETTLING: Final = Part(
     ),
     (
         Row("totals", "next", None, "unfinished"),
+        Row("totals", "digit", None, STAY, note_digit),
+        Row("totals", "confirm", has_digit, STAY, ask_again),
         Row("totals", "confirm", None, "waiting", start),
         Row("waiting", "settling", None, STAY, note_step),
         Row("waiting", "progress", None, STAY, note_other_progress),

@@ -39,6 +39,16 @@ def test_clear_leads_from_the_totals_back_to_the_menu(clerk: Clerk) -> None:
     assert clerk.state == "menu.main"
 
 
+def test_an_amount_typed_one_key_too_late_settles_nothing(clerk: Clerk) -> None:
+    clerk.sell("12345")
+    clerk.press("▼")
+    assert "这里不输金额" in clerk.press("700")  # 7 opened the totals
+    assert "再按确认" in clerk.press("确认")
+    assert clerk.state == "settlement.totals"
+    clerk.press("确认")
+    clerk.wait_for_state("settlement.ended")
+
+
 def test_foreign_cards_have_totals_of_their_own(clerk: Clerk) -> None:
     clerk.sell("12345")
     clerk.sell("700", "visa")
