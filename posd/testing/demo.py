@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +24,7 @@ from posd.testing.script import Script, ScriptError, load
 from posd.testing.stage import Screen, Slip, StageError
 
 DONE, WRONG, UNREADABLE = 0, 1, 2
+_BY_SIGNAL: Final = 128  # plus its number, as shells count
 LANGUAGES: Final = ("zh_CN", "en")
 DEFAULT_SCRIPTS: Final = {
     "zh_CN": Path(__file__).with_name("void.clerk"),
@@ -49,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0: everything was as expected and both ledgers agree. 1: not. 2: no script to be played."""
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, _end)
     out = sys.stdout
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(errors="replace")  # a locale without Chinese shows ? and goes on
@@ -60,6 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return UNREADABLE
     return _play(script, arguments.language, out)
+
+
+def _end(number: int, _frame: object) -> None:
+    """The window was closed, or somebody ended the demo: nothing of it stays behind."""
+    raise SystemExit(_BY_SIGNAL + number)
 
 
 def _play(script: Script, language: str, out: TextIO) -> int:

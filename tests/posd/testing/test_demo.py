@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -111,6 +112,27 @@ def test_a_daemon_that_does_not_start_is_reported_with_its_own_words(tmp_path: P
     assert done.returncode == 1
     assert "odd.clerk:2: the daemon ended with exit code 2:" in done.stdout
     assert "devices.printer.port" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_window_that_is_closed_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "posd", "demo"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        cwd=tmp_path.parent,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+    )
+    assert process.stdout is not None
+    with process.stdout as output:
+        while b"posctl" not in output.readline():
+            assert process.poll() is None
+        process.send_signal(number)
+        output.read()
+    assert process.wait(30) == 128 + number
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_default_scripts_are_data_of_the_package() -> None:
