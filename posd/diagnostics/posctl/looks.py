@@ -29,9 +29,9 @@ def status(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
     if options.json:
         return show_json(paper, item) or code
     language = options.language
-    sells = paper.colour("sells", "good") if found.sells else paper.colour("does not sell", "bad")
     test = f"  {paper.colour('TEST', 'warning')}" if found.test_host else ""
-    paper.line(f"{paper.colour(found.terminal, 'strong')} {found.merchant_name}: {sells}{test}")
+    head = f"{paper.colour(found.terminal, 'strong')} {found.merchant_name}"
+    paper.line(f"{head}: {_sells(found, paper)}{test}")
     for reason in found.reasons:
         paper.paragraph(in_short(reason, language), "    ", f"  {paper.colour('!', 'warning')} ")
         _remedy(paper, root_of(reason).code, language)
@@ -91,7 +91,7 @@ def why(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
         paper.line(paper.colour("It does not sell:", "bad"))
         for reason in found.reasons:
             tell_reason(paper, reason, options.language, "bad")
-    failing = [each for each in found.warnings if each.code.startswith(_EXCHANGE)]
+    failing = _failing(found.warnings)
     if found.sells and not failing:
         paper.line(paper.colour("It sells.", "good"))
     if failing:
@@ -237,6 +237,21 @@ def configuration(terminal: Connection, options: argparse.Namespace, paper: Pape
             paper.line(paper.colour("versions", "strong"))
             paper.pairs((*versions.versions.items(), *versions.checks.items()))
     return DONE
+
+
+def _failing(reasons: tuple[m.Reason, ...]) -> list[m.Reason]:
+    """Those that stop no sale from beginning, and make it fail at the acquirer."""
+    return [each for each in reasons if each.code.startswith(_EXCHANGE)]
+
+
+def _sells(found: m.Status, paper: Paper) -> str:
+    """The headline; what its codes mean stands in the lines below it."""
+    if not found.sells:
+        return paper.colour("does not sell", "bad")
+    failing = ", ".join(reason.code for reason in _failing(found.reasons))
+    if failing:
+        return paper.colour(f"can begin a sale; the last one failed: {failing}", "warning")
+    return paper.colour("sells", "good")
 
 
 def _link(link: m.Link, paper: Paper) -> str:

@@ -115,6 +115,23 @@ def test_a_host_that_always_answers_77_to_sales_is_named(tmp_path: Path) -> None
         assert "It sells." not in text
         assert "does not stop a sale" not in text
         assert "lost this terminal's session" in " ".join(text.split())
+        status = terminal.posctl("status", LANG="C")
+        assert status.code == 0
+        assert ": can begin a sale; the last one failed: E206" in status.out.splitlines()[0]
+        assert terminal.posctl("status", "--json").json["sells"] is True
+
+
+def test_an_acquirer_that_is_lost_after_the_sign_in_is_in_the_headline(tmp_path: Path) -> None:
+    with shop(tmp_path) as terminal:
+        terminal.open()
+        terminal.do("host down")
+        terminal.sell()
+        terminal.do("expect screen 连接不上")
+        found = why(terminal)
+        assert found["sells"]
+        assert [chain(each) for each in found["warnings"]] == [["E201"]]
+        headline = terminal.posctl("status", LANG="C").out.splitlines()[0]
+        assert headline.endswith(": can begin a sale; the last one failed: E201  TEST")
 
 
 def test_a_host_that_always_answers_77_to_the_sign_in_is_named(tmp_path: Path) -> None:
