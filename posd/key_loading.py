@@ -127,10 +127,13 @@ def run_load(options: argparse.Namespace) -> int:
     try:
         if store.file_of(MASTER) is not None and not options.replace:
             raise KeyRefused(f"{store.file_of(MASTER)}: a master key is there; --replace it")
-        typed = options.file is None
-        key = _typed(cipher) if typed else read_component(_content(options.file), options.file)
+        if options.file is None:
+            key = _typed(cipher)
+        else:
+            key = read_component(_content(options.file), options.file)
         check_master(key, cipher)
-        compared = _compare(check_value(key, cipher), options.check_value, typed)
+        # Who gave the key as standard input is not there to be asked.
+        compared = _compare(check_value(key, cipher), options.check_value, sys.stdin.isatty())
         if cipher is Cipher.TDES:
             if not compared and not has_odd_parity(key):
                 raise KeyRefused(
@@ -171,15 +174,34 @@ def _typed(cipher: Cipher) -> bytes:
     """The key of two people's components."""
     if not sys.stdin.isatty():
         raise KeyRefused("components are typed on a terminal; give a key file with --file")
+    first = _component("first", cipher, None)
+    return combine(first, _component("second", cipher, first))
+
+
+def _component(which: str, cipher: Cipher, other: bytes | None) -> bytes:
+    """One person's component, asked until it can be one: a mistyped digit costs nobody else's work.
+
+    other: the component that it is to be combined with, when that is known.
+    """
     from getpass import getpass
 
-    parts = []
-    for which in ("first", "second"):
-        part = read_component(getpass(f"The {which} component, unseen: "), f"the {which} component")
-        parity = "" if cipher is Cipher.SM4 or has_odd_parity(part) else " (its parity is not odd)"
-        _say(f"The {which} component's check value: {check_value(part, cipher)}{parity}")
-        parts.append(part)
-    return combine(parts[0], parts[1])
+    while True:
+        try:
+            text = getpass(f"The {which} component, unseen: ")
+            part = read_component(text, f"the {which} component")
+            if cipher is Cipher.SM4 and len(part) != MASTER_LENGTHS[0]:
+                raise KeyRefused(f"the {which} component: an SM4 key has 32 hex digits")
+            if other is not None:
+                combine(other, part)
+        except KeyRefused as refused:
+            _say(f"{refused}; once more")
+            continue
+        _say(f"The {which} component's check value: {check_value(part, cipher)}")
+        # Some acquirers print components with odd parity, others as chance made them.
+        if cipher is Cipher.SM4 or has_odd_parity(part):
+            return part
+        if _yes("Its parity is not odd: is that its check value? [y/N] "):
+            return part
 
 
 def _compare(found: str, expected: str | None, by_a_person: bool) -> bool:
@@ -192,9 +214,13 @@ def _compare(found: str, expected: str | None, by_a_person: bool) -> bool:
         return True
     if not by_a_person:
         return False
-    if input("Is that the acquirer's? [y/N] ").strip().lower() not in ("y", "yes"):
+    if not _yes("Is that the acquirer's? [y/N] "):
         raise KeyRefused("nothing has changed")
     return True
+
+
+def _yes(question: str) -> bool:
+    return input(question).strip().lower() in ("y", "yes")
 
 
 def _content(file: str) -> str:

@@ -30,8 +30,8 @@ from protocol.cipher import Cipher
 ROOT = Path(__file__).parents[2]
 KEY = "0123456789ABCDEFFEDCBA9876543210"
 KEY_CHECK = "08D7B4FB"  # of this key in every manual
-FIRST = "1111111111111111222222222222222F"
-SECOND = f"{int(KEY, 16) ^ int(FIRST, 16):032X}"
+FIRST = "1010101010101010202020202020202F"  # odd parity
+SECOND = f"{int(KEY, 16) ^ int(FIRST, 16):032X}"  # then this one's is even
 
 
 def load(root: Path, *words: str) -> int:
@@ -155,7 +155,7 @@ def load_on_a_terminal(root: Path, *typed: str) -> tuple[int, str]:
 
 
 def test_two_components_typed_unseen_make_the_key(tmp_path: Path) -> None:
-    code, seen = load_on_a_terminal(tmp_path, FIRST, SECOND, "y")
+    code, seen = load_on_a_terminal(tmp_path, FIRST, SECOND, "y", "y")
     assert code == 0
     assert bytes.fromhex((tmp_path / "etc/posd/master.key").read_text()) == bytes.fromhex(KEY)
     for component in (FIRST, SECOND):
@@ -165,20 +165,41 @@ def test_two_components_typed_unseen_make_the_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("mistyped", "said"),
     [
-        ((FIRST, SECOND, "n"), "nothing has changed"),
+        (("12345",), "the first component: expected 32 or 48 hex digits, found 5; once more"),
+        ((FIRST[:-1] + "G",), "the first component: expected hex digits, found another character"),
+        ((FIRST[:-1] + "E", "n"), "Its parity is not odd: is that its check value?"),
         ((FIRST, FIRST), "the components are the same"),
-        ((FIRST, SECOND + "0123456789ABCDEF"), "different lengths"),
-        (("12345",), "the first component: expected 32 or 48 hex digits, found 5"),
+        ((FIRST, FIRST + "0123456789ABCDEF"), "different lengths"),
+        ((FIRST, SECOND[:-1] + "0", "n"), "Its parity is not odd: is that its check value?"),
     ],
 )
-def test_what_two_people_did_not_agree_on_changes_nothing(
-    tmp_path: Path, typed: tuple[str, ...], said: str
+def test_a_mistyped_component_is_asked_again_and_the_other_one_is_not(
+    tmp_path: Path, mistyped: tuple[str, ...], said: str
 ) -> None:
-    code, seen = load_on_a_terminal(tmp_path, *typed)
-    assert (code, said in seen) == (1, True), seen
+    rest = (SECOND,) if mistyped[0] == FIRST else (FIRST, SECOND)
+    code, seen = load_on_a_terminal(tmp_path, *mistyped, *rest, "y", "y")
+    assert (code, said in seen) == (0, True), seen
+    assert bytes.fromhex((tmp_path / "etc/posd/master.key").read_text()) == bytes.fromhex(KEY)
+    assert not any(each in seen for each in (*mistyped, FIRST, SECOND) if len(each) > 1)
+
+
+def test_what_two_people_did_not_agree_on_changes_nothing(tmp_path: Path) -> None:
+    code, seen = load_on_a_terminal(tmp_path, FIRST, SECOND, "y", "n")
+    assert (code, "nothing has changed" in seen) == (1, True), seen
     assert not (tmp_path / "etc").exists()
+
+
+@pytest.mark.parametrize(("answer", "loaded"), [("y", True), ("n", False), ("", False)])
+def test_somebody_at_a_terminal_compares_the_check_value_of_a_file(
+    tmp_path: Path, answer: str, loaded: bool
+) -> None:
+    words = ("keys", "load", "--root", str(tmp_path), "--file", key_file(tmp_path, KEY))
+    code, seen = on_a_terminal(*words, typed=(answer,))
+    assert f"The key's check value: {KEY_CHECK}" in seen
+    assert KEY not in seen
+    assert ((tmp_path / "etc/posd/master.key").exists(), code) == (loaded, 0 if loaded else 1)
 
 
 def test_show_tells_check_values_and_nothing_else(
