@@ -27,6 +27,10 @@ _BACKUP_SECONDS: Final = 60.0
 _BACKUP_LOOK_SECONDS: Final = 0.2
 _ACTS_IN_A_ROW: Final = 5.0  # each is a commit: so many at once, then
 _ACTS_A_SECOND: Final = 0.5
+_ON_THE_LINE: Final = "an exchange is on the line to the acquirer"
+_TO_IDLE: Final = (
+    "取消 at the terminal leads to idle, one screen after the other; posctl screen shows it"
+)
 
 Say = Callable[[m.Answer], None]
 
@@ -80,7 +84,8 @@ class Actions:
 
     def act(self, client: Client, request: m.Request) -> Parts:
         """Begin it; the client is told how it went."""
-        refused = self.audit(client, request, _details(request))
+        # First what stands in the way: that spends nothing of what may be done in a row.
+        refused = self._in_the_way(request) or self.audit(client, request, _details(request))
         if refused is not None:
             return iter((refused,))
         identity = request.id
@@ -144,8 +149,6 @@ class Actions:
         )
 
     def _echo(self, identity: int, say: Say) -> Parts:
-        if not self._terminal.core.idle:  # a sale that met it on the line would be refused
-            return iter((_busy(identity, "somebody is using the terminal"),))
         began = self._loop.time()
 
         def told(last: LastExchange) -> None:
@@ -162,17 +165,13 @@ class Actions:
                 say(m.Failed(id=identity, reason="failed", text=words, hint=hint))
 
         if not self._terminal.core.money.echo(told):
-            return iter((_busy(identity, "an exchange is on the line to the acquirer"),))
+            return iter((_busy(identity, _ON_THE_LINE),))
         return iter(())
 
     def _test(self, request: m.TestRequest, client: Client) -> Parts:
         match request.part:
             case "host":
-                if self._terminal.core.money.busy:
-                    return iter((_busy(request.id, "an exchange is on the line to the acquirer"),))
                 self._start(self._probe(request.id, client.tell), client, request.id)
-            case "printer" | "display" if not self._terminal.core.idle:
-                return iter((_busy(request.id, "somebody is using the terminal"),))
             case "printer":
                 self._print(request.id, client.tell)
             case "display":
@@ -259,6 +258,29 @@ class Actions:
 
     # -- the rest --------------------------------------------------------------------------------
 
+    def _in_the_way(self, request: m.Request) -> m.Failed | None:
+        """Who uses what this act needs: the screen, the printer, the line to the acquirer."""
+        core = self._terminal.core
+        part = request.part if isinstance(request, m.TestRequest) else ""
+        # An echo too: a sale that met it on the line would be refused.
+        alone = isinstance(request, m.EchoRequest) or part in ("printer", "display")
+        if core.halted is not None:
+            return None  # no act can be written down then, and that is what is said
+        if alone and not core.dialogue.is_idle:
+            text = f"somebody is using the terminal: {self._standing()}"
+            return _busy(request.id, text, _TO_IDLE)
+        if core.money.busy and (alone or part == "host"):
+            return _busy(request.id, _ON_THE_LINE)
+        return None
+
+    def _standing(self) -> str:
+        """Which screen stands: its first row, and where the dialogue is."""
+        picture = self._terminal.observations.picture
+        rows = () if picture is None else picture.rows
+        first = next((row.strip() for row in rows if row.strip()), "")
+        where = self._terminal.core.dialogue.state
+        return f"{first} ({where}) stands on its screen" if first else f"it is at {where}"
+
     def _may_act_again(self) -> bool:
         now = self._loop.time()
         grown = self._allowance + (now - self._counted_at) * _ACTS_A_SECOND
@@ -298,8 +320,8 @@ def _details(request: m.Request) -> dict[str, object]:
     return {name: value for name, value in plain.items() if name not in ("do", "id")}
 
 
-def _busy(identity: int, text: str) -> m.Failed:
-    return m.Failed(id=identity, reason="busy", text=text, hint="try again in a moment")
+def _busy(identity: int, text: str, hint: str = "try again in a moment") -> m.Failed:
+    return m.Failed(id=identity, reason="busy", text=text, hint=hint)
 
 
 def _test_picture(columns: int, lines: int) -> Picture:

@@ -407,5 +407,11 @@ def test_an_echo_never_meets_a_sale_on_the_line(tmp_path: Path) -> None:
         refused = opened.posctl("echo")
         assert refused.code == 1
         assert "somebody is using the terminal" in refused.err
+        first = next(row.strip() for row in opened.stage.witness.screen if row.strip())
+        assert f": {first} (" in refused.err
+        assert "取消 at the terminal leads to idle" in refused.err
+        for _ in range(6):  # more than may be done in a row: what is refused is not done
+            for words in (("echo",), ("test", "printer"), ("test", "display")):
+                assert "somebody is using the terminal" in opened.posctl(*words).err
         opened.do("press 取消", "expect screen 请刷卡或输入金额")
         assert opened.posctl("echo").code == 0
