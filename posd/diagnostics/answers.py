@@ -24,7 +24,7 @@ from posd.ledger.search import Wanted
 from posd.metrics import exposition
 from posd.redaction import redact_text
 from posd.settings import Configuration
-from posd.terminal.story import story
+from posd.terminal.story import step_in_words, story, summary
 from posd.texts import catalogue
 
 Parts = Iterator[m.Answer]
@@ -136,11 +136,14 @@ def show(terminal: Terminal, request: m.ShowRequest) -> Parts:
             hint="posctl journal lists the newest ones",
         )
         return
-    steps = transactions.steps(record.id)
+    steps, refunded = transactions.steps(record.id), transactions.refunded(record.id)
+    texts = catalogue(request.language)
     yield m.Story(
         id=request.id,
         entry=_entry(record),
-        lines=story(record, steps, catalogue(request.language)),
+        lines=story(record, steps, texts, refunded),
+        summary=tuple(summary(record, texts, refunded)),
+        words=tuple(step_in_words(step, texts) for step in steps),
         steps=tuple((_time(moment(step.at)), step.what, _words(step.details)) for step in steps),
     )
 

@@ -329,11 +329,16 @@ class Journal(Answer, frozen=True, kw_only=True, tag="journal"):
 
 
 class Story(Answer, frozen=True, kw_only=True, tag="story"):
-    """lines: for people. steps: what the ledger wrote, with times; details as a line of text."""
+    """lines: as the clerk reads them. steps: what the ledger wrote, with times; details as a line of text.
+
+    summary: how it stands, the first of the lines. words: each step's, in the language that was asked for.
+    """
 
     entry: Entry
     lines: tuple[str, ...]
     steps: tuple[tuple[str, str, str], ...]
+    summary: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 class Happened(Answer, frozen=True, kw_only=True, tag="event"):

@@ -50,21 +50,26 @@ def story(
 
     refunded: fen of it that were given back, as the ledger's `refunded` counts them.
     """
-    lines = _summary(record, texts)
-    if refunded:
-        lines.append(texts.text("story.sum_refunded", amount=amount_text(refunded)))
+    lines = summary(record, texts, refunded)
     day = ""
     for step in steps:
         at = moment(step.at)
         if f"{at:%m-%d}" != day:
             day = f"{at:%m-%d}"
             lines.append(f"{at:%Y-%m-%d}")
-        lines.append(f"{at:%H:%M} {_step(step, texts)}")
+        lines.append(f"{at:%H:%M} {step_in_words(step, texts)}")
     return tuple(lines)
 
 
-def _summary(record: TransactionRecord, texts: Catalogue) -> list[str]:
-    """Sent? Answered? Undone?"""
+def summary(record: TransactionRecord, texts: Catalogue, refunded: int = 0) -> list[str]:
+    """How it stands: sent? answered? undone? where is the money? refunded: as in `story`."""
+    lines = _standing(record, texts)
+    if refunded:
+        lines.append(texts.text("story.sum_refunded", amount=amount_text(refunded)))
+    return lines
+
+
+def _standing(record: TransactionRecord, texts: Catalogue) -> list[str]:
     if record.state is State.NOT_SENT:
         return [texts.text("story.sum_not_sent")]
     if record.state is State.OPEN:
@@ -108,7 +113,8 @@ def _answer(record: TransactionRecord, texts: Catalogue) -> tuple[str, ...]:
     return texts.text("story.sum_answer", code=grid.printable(code)), words
 
 
-def _step(step: StepRecord, texts: Catalogue) -> str:
+def step_in_words(step: StepRecord, texts: Catalogue) -> str:
+    """What happened, without its time."""
     details = step.details
     name = f"story.step_{step.what}"
     if step.what == State.REVERSING:

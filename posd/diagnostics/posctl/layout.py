@@ -14,6 +14,7 @@ from devices import columns as grid
 
 _COLOURS: Final = {"good": "32", "bad": "1;31", "warning": "33", "faint": "2", "strong": "1"}
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+_IN_FEN: Final = frozenset({"amount", "approved_amount", "paid", "debit_amount", "credit_amount"})
 _NARROWEST, _WIDEST = 40, 100
 
 
@@ -70,6 +71,11 @@ def _visible(text: str) -> int:
 def amount(fen: int) -> str:
     """An amount as people read it."""
     return f"{fen // 100}.{fen % 100:02d}"
+
+
+def readable(name: str, value: str | int) -> str:
+    """The value of a detail with this name: what is counted in fen as an amount, the rest as it is."""
+    return amount(int(value)) if name in _IN_FEN and str(value).isdecimal() else str(value)
 
 
 def clock_time(at: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 
 from posd.diagnostics import messages as m
 from posd.diagnostics.posctl.connection import DONE, Connection, read
-from posd.diagnostics.posctl.layout import Paper
+from posd.diagnostics.posctl.layout import Paper, readable
 from posd.diagnostics.posctl.plain import show_json
 
 _LONGEST_ACT = 90.0  # seconds that an act may take
@@ -57,7 +57,7 @@ def events(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
             event = read(item, m.Recorded)
             # Every field is always there for programs; a person looks for those that say something.
             details = " ".join(
-                f"{name}={value}"
+                f"{name}={readable(name, value)}"
                 for name, value in event.details.items()
                 if value not in ("", None)
             )

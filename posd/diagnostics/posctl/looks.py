@@ -8,7 +8,7 @@ from typing import Final
 from posd.diagnostics import messages as m
 from posd.diagnostics.clocks import CLOCK_MAY_DIFFER, clock_in_words
 from posd.diagnostics.posctl.connection import DONE, NOT_SELLING, Connection, read
-from posd.diagnostics.posctl.layout import Paper, amount, clock_time
+from posd.diagnostics.posctl.layout import Paper, amount, clock_time, readable
 from posd.diagnostics.posctl.plain import show_json
 from posd.diagnostics.posctl.words import (
     first_cause,
@@ -179,12 +179,16 @@ def show(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int
         )
     )
     paper.line()
-    for line in found.lines:
-        paper.line(line)
+    paper.paragraph("; ".join(found.summary))
     paper.line()
+    names = [what for _at, what, _more in found.steps]
+    words = found.words if len(found.words) == len(names) else names
     paper.table(
         ("time", "step", "details"),
-        [(clock_time(at), what, more) for at, what, more in found.steps],
+        [
+            (clock_time(at), word, " ".join(map(_detail, more.split(" "))))
+            for word, (at, _what, more) in zip(words, found.steps, strict=True)
+        ],
     )
     return DONE
 
@@ -237,6 +241,12 @@ def configuration(terminal: Connection, options: argparse.Namespace, paper: Pape
             paper.line(paper.colour("versions", "strong"))
             paper.pairs((*versions.versions.items(), *versions.checks.items()))
     return DONE
+
+
+def _detail(word: str) -> str:
+    """One word of a step's details, an amount as people read it."""
+    name, equals, value = word.partition("=")
+    return f"{name}={readable(name, value)}" if equals else word
 
 
 def _failing(reasons: tuple[m.Reason, ...]) -> list[m.Reason]:

@@ -100,6 +100,23 @@ def test_journal_and_show_tell_of_the_same_transaction_as_the_log(terminal: Shop
     assert terminal.posctl("show", "999999").code == 7
 
 
+def test_show_tells_a_story_once_with_amounts_for_people(terminal: Shop) -> None:
+    (entry,) = terminal.posctl("journal", "--json").json["entries"]
+    found = terminal.posctl("show", entry["voucher"], "--json").json
+    assert "amount=12345" in found["steps"][0][2]
+    shown = terminal.posctl("show", entry["voucher"], LANG="C").out
+    assert [shown.count(word) for word in ("Sent to the acquirer", "Stored")] == [1, 1]
+    assert f"stan={entry['voucher']} amount=123.45" in shown
+    assert "12345" not in shown
+    rows = shown.partition("details\n")[2].splitlines()
+    assert [row.split()[:2] for row in rows] == [
+        at.split("T") for at, _what, _more in found["steps"]
+    ]
+    chinese = terminal.posctl("show", entry["voucher"], LANG="zh_CN.UTF-8").out
+    assert found["words"] != []
+    assert not any(word in chinese for word in found["words"])
+
+
 def test_an_order_number_finds_its_attempt(terminal: Shop) -> None:
     (entry,) = terminal.posctl("journal", "--json").json["entries"]
     order = int(entry["voucher"]) - 1
@@ -137,7 +154,11 @@ def test_events_begin_where_they_are_asked_for(terminal: Shop) -> None:
         "events", "--json", "--from", str(everything[1]["number"])
     ).out.splitlines()
     assert json.loads(second[0]) | {"id": 0} == everything[1] | {"id": 0}
-    for line in terminal.posctl("events").out.splitlines():
+    told = terminal.posctl("events").out
+    assert " amount=123.45 " in told
+    assert "=12345" not in told
+    assert {12345} <= {item.get("details", {}).get("amount") for item in everything}
+    for line in told.splitlines():
         assert not any(word.endswith("=") for word in line.split()), line
 
 
