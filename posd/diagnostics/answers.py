@@ -5,6 +5,7 @@ Every function is one slice of the loop's time and short: what is long is given 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -190,7 +191,12 @@ def settings(terminal: Terminal, request: m.ConfigurationRequest) -> Parts:
 
     for name in terminal.configuration.__struct_fields__:
         section = dict(_flattened(getattr(terminal.configuration, name)))
-        yield m.Section(id=request.id, name=name, settings=section)
+        yield m.Section(
+            id=request.id,
+            name=name,
+            settings={key: "" if value is None else str(value) for key, value in section.items()},
+            toml={key: _toml(value) for key, value in section.items() if value is not None},
+        )
     yield m.Versions(
         id=request.id,
         versions={
@@ -287,13 +293,19 @@ def _entry(record: TransactionRecord) -> m.Entry:
     )
 
 
-def _flattened(section: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _flattened(section: object, prefix: str = "") -> Iterator[tuple[str, object]]:
     fields: tuple[str, ...] = getattr(section, "__struct_fields__", ())
     if not fields:
-        yield prefix.removesuffix("."), "" if section is None else str(section)
+        yield prefix.removesuffix("."), section
         return
     for name in fields:
         yield from _flattened(getattr(section, name), f"{prefix}{name}.")
+
+
+def _toml(value: object) -> str:
+    """A setting's value; JSON writes these as TOML does."""
+    plain = value if isinstance(value, bool | int | float | str) else str(value)
+    return json.dumps(plain, ensure_ascii=False)
 
 
 def _words(details: object) -> str:

@@ -381,10 +381,11 @@ class Recorded(Answer, frozen=True, kw_only=True, tag="recorded"):
 
 
 class Section(Answer, frozen=True, kw_only=True, tag="section"):
-    """A section's settings as text; files by their names only."""
+    """A section's settings as text; files by their names only. toml: as they stand in a configuration."""
 
     name: str
     settings: dict[str, str]
+    toml: dict[str, str] = {}
 
 
 class Versions(Answer, frozen=True, kw_only=True, tag="versions"):

@@ -228,18 +228,20 @@ def metrics(terminal: Connection, options: argparse.Namespace, paper: Paper) -> 
 
 
 def configuration(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
-    """The settings in force, and versions; keys as check values."""
+    """The settings in force as TOML, and versions in comments; keys as check values."""
     for item in terminal.ask("configuration"):
         if options.json:
             show_json(paper, item)
         elif item["answer"] == "section":
             section = read(item, m.Section)
             paper.line(paper.colour(f"[{section.name}]", "strong"))
-            paper.pairs(section.settings.items())
+            for name, value in section.toml.items():
+                paper.line(f"{paper.colour(name, 'faint')} = {value}")
         else:
             versions = read(item, m.Versions)
-            paper.line(paper.colour("versions", "strong"))
-            paper.pairs((*versions.versions.items(), *versions.checks.items()))
+            paper.line()
+            for name, value in (*versions.versions.items(), *versions.checks.items()):
+                paper.line(f"# {paper.colour(name, 'faint')}: {value}")
     return DONE
 
 

@@ -11,6 +11,7 @@ import sys
 import tarfile
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,9 +142,29 @@ def test_metrics_are_the_exposition_text(terminal: Shop) -> None:
 def test_the_configuration_shows_keys_as_check_values_only(terminal: Shop) -> None:
     said = terminal.posctl("config")
     assert "terminal_id" in said.out
-    assert re.search(r"master key +[0-9A-F]{8}", said.out)
+    assert re.search(r"master key: [0-9A-F]{8}", said.out)
     for name in ("master", "device"):
         assert (terminal.directory / f"{name}.key").read_text() not in said.out
+
+
+def test_the_configuration_is_toml_that_says_the_same_as_its_json(terminal: Shop) -> None:
+    found = tomllib.loads(terminal.posctl("config").out)
+    assert found["terminal"]["merchant_name"] == "测试商户"
+    assert found["terminal"]["software_pin"] is True
+    assert found["devices"]["printer"]["columns"] == 32
+    items = [json.loads(line) for line in terminal.posctl("config", "--json").out.splitlines()]
+    for item in items[:-1]:
+        said = {name: value for name, value in item["settings"].items() if value}
+        assert {name: str(value) for name, value in dotted(found[item["name"]])} == said
+
+
+def dotted(section: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Settings that say something, with their tables' names before theirs."""
+    for name, value in section.items():
+        if isinstance(value, dict):
+            yield from dotted(value, f"{prefix}{name}.")
+        elif value != "":
+            yield f"{prefix}{name}", value
 
 
 def test_events_begin_where_they_are_asked_for(terminal: Shop) -> None:
