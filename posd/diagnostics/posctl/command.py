@@ -64,7 +64,8 @@ COMMANDS: Final = (
     Command(
         "explain", "what an error code or a response code means", "posctl explain E201",
         ("explaining", "explain"),
-        (_argument("code", nargs="?", help="E and 3 digits, or element 39 of an answer; none: all"),),
+        (_argument("code", nargs="?", help="E and 3 digits, or element 39 of an answer; none: all E codes"),
+         _argument("--all", action="store_true", help="list the acquirer's response codes too")),
         alone=True,
     ),
     Command(

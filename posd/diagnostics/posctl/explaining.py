@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from posd.diagnostics.posctl.connection import DONE, NOT_FOUND, Trouble
+from posd.diagnostics.posctl.connection import DONE, NOT_FOUND, USAGE, Trouble
 from posd.diagnostics.posctl.layout import Paper
 from posd.diagnostics.posctl.plain import show_json
 from posd.texts.explanations import explanations
@@ -14,6 +14,8 @@ _CODE_LENGTH = 2  # element 39
 
 def explain(options: argparse.Namespace, paper: Paper) -> int:
     """What an error code (E201) or a response code of the acquirer (51) means, and what to do."""
+    if options.all and options.code:
+        raise Trouble("a code or --all", "posctl explain --help", USAGE)
     if not options.code:
         return _all(options, paper)
     code = options.code.upper()
@@ -25,7 +27,8 @@ def explain(options: argparse.Namespace, paper: Paper) -> int:
     else:
         raise Trouble(
             f"there is no code {code}",
-            "error codes are E and 3 digits, response codes 2 characters; posctl explain lists all",
+            "an error code is E and 3 digits (posctl explain lists them), an acquirer's response code "
+            "two characters (posctl explain --all lists both)",
             NOT_FOUND,
         )
     if options.json:
@@ -52,9 +55,18 @@ def _response(code: str, language: str) -> dict[str, str]:
 
 
 def _all(options: argparse.Namespace, paper: Paper) -> int:
-    rows = explanations(options.language).values()
+    rows = [
+        {"code": row.code, "cause": row.cause} for row in explanations(options.language).values()
+    ]
+    if options.all:
+        from protocol.response_codes import CODES
+
+        answers = [_response(code, options.language) for code in sorted(CODES)]
+        rows += [{"code": row["code"], "cause": row["cause"]} for row in answers]
     if options.json:
-        return show_json(paper, [{"code": row.code, "cause": row.cause} for row in rows])
+        return show_json(paper, rows)
     for row in rows:
-        paper.paragraph(row.cause, "     ", f"{paper.colour(row.code, 'strong')} ")
+        paper.paragraph(row["cause"], "     ", f"{paper.colour(row['code'], 'strong')} ")
+    if not options.all:
+        paper.line(paper.colour("the acquirer's response codes too: posctl explain --all", "faint"))
     return DONE

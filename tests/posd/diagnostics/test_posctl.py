@@ -19,6 +19,7 @@ import pytest
 
 from posd.diagnostics.posctl.command import COMMANDS
 from posd.texts.errors import ErrorCode
+from protocol.response_codes import CODES
 from tests.posd.diagnostics.rig import ROOT, Shop, follow, posctl, shop
 
 CARD = "6225000000000014"
@@ -341,7 +342,22 @@ def test_response_codes_are_explained_and_unknown_ones_are_not_made_up() -> None
     assert "余额不足" in posctl("explain", "51", LANG="zh_CN.UTF-8").out
     assert "Insufficient funds" in posctl("explain", "51", LANG="C").out
     assert posctl("explain", "ZZ").code == 7
-    assert posctl("explain", "E999").code == 7
+    unknown = posctl("explain", "E999")
+    assert unknown.code == 7
+    assert "response code two characters (posctl explain --all lists both)" in unknown.err
+
+
+def test_all_codes_are_listed_with_those_of_the_acquirer() -> None:
+    errors = posctl("explain", LANG="C").out
+    assert "E201 " in errors
+    assert "Insufficient funds" not in errors
+    assert "posctl explain --all" in errors
+    both = posctl("explain", "--all", LANG="C").out
+    assert "E201 " in both
+    assert re.search(r"^51 Insufficient funds", both, re.M)
+    listed = {row["code"] for row in posctl("explain", "--all", "--json").json}
+    assert listed == {*ErrorCode, *CODES}
+    assert posctl("explain", "--all", "51").code == 2
 
 
 def test_colour_only_on_a_terminal_and_never_with_no_color(terminal: Shop) -> None:
