@@ -1,4 +1,4 @@
-"""Every dialogue of tests/scripts against the real daemon, on pseudo-terminals and TCP."""
+"""Every third dialogue of tests/scripts, from the first, against the real daemon: real lines, real TCP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from posd.testing.script import load
 from tests.posd.testing.scripts import scripts_of
 
 
-@pytest.mark.parametrize("script", scripts_of("real"))
+@pytest.mark.parametrize("script", scripts_of("real", 0, 3))
 def test_a_script_holds_and_both_ledgers_agree(script: Path, tmp_path: Path) -> None:
     with closing(RealStage(tmp_path)) as place:
         assert Player(load(script), place).play().agree
