@@ -23,7 +23,9 @@ class Paper:
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = sys.stdout if out is None else out
-        terminal = self._out.isatty() and os.environ.get("TERM") != "dumb"
+        self.on_terminal = self._out.isatty()
+        """Does a person read along?"""
+        terminal = self.on_terminal and os.environ.get("TERM") != "dumb"
         self._coloured = terminal and not os.environ.get("NO_COLOR")
         self.width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((80, 24)).columns))
 

@@ -15,6 +15,7 @@ _LONGEST_ACT = 90.0  # seconds that an act may take
 def watch(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
     """Everything that happens at the terminal, as it happens, until Ctrl-C."""
     terminal.patient(None)
+    _goes_on(options, paper)
     for item in terminal.ask("watch"):
         if options.json:
             show_json(paper, item)
@@ -30,6 +31,7 @@ def trace(terminal: Connection, options: argparse.Namespace, paper: Paper) -> in
     terminal.patient(None)
     if options.switch == "off":
         return act(terminal, paper, options, "trace_off")
+    _goes_on(options, paper)
     for item in terminal.ask("trace"):
         if options.json:
             show_json(paper, item)
@@ -48,6 +50,7 @@ def events(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
     """The outbox: what accounting and stock are told, from a number on; with --follow until Ctrl-C."""
     if options.follow:
         terminal.patient(None)
+        _goes_on(options, paper)
     for item in terminal.ask("events", start=options.start, follow=options.follow):
         if options.json:
             show_json(paper, item)
@@ -63,6 +66,12 @@ def events(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
             )
             paper.line(f"{event.number:>8} {event.at.replace('T', ' ')} {event.name} {details}")
     return DONE
+
+
+def _goes_on(options: argparse.Namespace, paper: Paper) -> None:
+    """For a person: nothing may happen for long, and nothing else says how to end it."""
+    if paper.on_terminal and not options.json:
+        paper.line(paper.colour("Ctrl-C ends", "faint"))
 
 
 def test(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -234,6 +236,27 @@ def test_events_are_followed(terminal: Shop) -> None:
         "press 100", "press 确认", "expect screen 请刷卡", "press 取消", "wait 0.3 s", "press 取消"
     )
     lines_until(process, "order.created")
+
+
+@pytest.mark.parametrize("words", ["watch", "trace on", "events --follow", "watch --json"])
+def test_what_goes_on_says_first_on_a_terminal_how_it_ends(terminal: Shop, words: str) -> None:
+    reading, writing = pty.openpty()
+    with os.fdopen(reading, "rb", buffering=0) as screen, subprocess.Popen(
+        [sys.executable, "-m", "posd.diagnostics.posctl", "--socket", str(terminal.socket),
+         *words.split()],
+        stdout=writing, stderr=subprocess.PIPE, cwd=ROOT, env={**os.environ, "NO_COLOR": "1"},
+    ) as process:  # fmt: skip
+        os.close(writing)
+        shown = b""
+        end = time.perf_counter() + 20
+        while b"\n" not in shown and time.perf_counter() < end:
+            if select.select([screen], [], [], 0.5)[0]:
+                shown += screen.read(4096)
+            else:
+                terminal.do("press 取消")  # a program is told of events only
+        process.send_signal(2)
+        assert process.wait(20) == 130
+    assert shown.startswith(b"{" if "--json" in words else b"Ctrl-C ends\r\n")
 
 
 # --- trying ---------------------------------------------------------------------------------------
