@@ -118,6 +118,7 @@ def load(path: Path | str) -> Configuration:
     _complain_about_files(configuration.host, source)
     for name in KEY_LENGTHS:
         _check_key_file(getattr(configuration.keys, name), name, source)
+    msgspec.structs.force_setattr(configuration, "_file", file)  # see Configuration.file
     return configuration
 
 

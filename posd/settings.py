@@ -340,7 +340,7 @@ class MetricsSettings(Section, frozen=True, kw_only=True):
     textfile_seconds: Annotated[float, Meta(ge=5, le=86_400, description="5 to 86400 seconds")] = 60
 
 
-class Configuration(Section, frozen=True, kw_only=True):
+class Configuration(Section, frozen=True, kw_only=True, dict=True):
     """Everything that one posd process is told from outside."""
 
     terminal: TerminalSettings
@@ -362,6 +362,12 @@ class Configuration(Section, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     diagnostics: DiagnosticsSettings = DiagnosticsSettings()
+
+    @property
+    def file(self) -> Path | None:
+        """Where `posd.config.load` has read it. No setting: a file cannot say it, and nothing compares it."""
+        found: Path | None = self.__dict__.get("_file")
+        return found
 
     @property
     def is_training(self) -> bool:

@@ -209,6 +209,7 @@ def settings(terminal: Terminal, request: m.ConfigurationRequest) -> Parts:
             "master key": terminal.keys.master.check_value(CHECK_LENGTH).hex().upper(),
             "device key": device_check_value(terminal.keys.device),
         },
+        file=str(terminal.configuration.file or ""),
     )
 
 

@@ -389,10 +389,11 @@ class Section(Answer, frozen=True, kw_only=True, tag="section"):
 
 
 class Versions(Answer, frozen=True, kw_only=True, tag="versions"):
-    """versions: of what and which. checks: the check values of keys."""
+    """versions: of what and which. checks: the check values of keys. file: of the configuration, if known."""
 
     versions: dict[str, str]
     checks: dict[str, str]
+    file: str = ""
 
 
 class Step(Answer, frozen=True, kw_only=True, tag="step"):

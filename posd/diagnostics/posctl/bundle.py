@@ -22,6 +22,7 @@ from posd.diagnostics.posctl.plain import show_json
 
 _LOG_LINES: Final = 20_000
 _LOG_SECONDS: Final = 60
+_USUAL_CONFIGURATION: Final = "/etc/posd/posd.toml"
 _ASKED: Final = ("status", "why", "devices", "screen", "journal", "configuration", "metrics")
 _ROLES: Final = ("keypad", "display", "printer", "card_reader")
 
@@ -33,8 +34,8 @@ def bundle(options: argparse.Namespace, paper: Paper) -> int:
     now = SystemClock().now()
     parts: dict[str, str] = {}
     missing: list[str] = []
-    name = _ask_terminal(options.socket, parts, missing)
-    _take(parts, missing, "doctor.txt", lambda: _doctor(options))
+    name, config = _ask_terminal(options.socket, parts, missing)
+    _take(parts, missing, "doctor.txt", lambda: _doctor(options, config))
     _take(parts, missing, "log.jsonl", _log)
     _take(parts, missing, "system.txt", _system)
     parts["MISSING.txt"] = "\n".join(missing) + "\n" if missing else "nothing\n"
@@ -54,22 +55,24 @@ def bundle(options: argparse.Namespace, paper: Paper) -> int:
     return DONE
 
 
-def _ask_terminal(socket: Path, parts: dict[str, str], missing: list[str]) -> str:
-    """Everything that the running terminal says of itself; its id, for the file's name."""
-    name = "terminal"
+def _ask_terminal(socket: Path, parts: dict[str, str], missing: list[str]) -> tuple[str, str]:
+    """Everything that the running terminal says of itself; its id, and its configuration's file."""
+    name, config = "terminal", ""
     try:
         with Connection(socket) as terminal:
             for question in _ASKED:
                 items = list(terminal.ask(question))
                 if question == "status":
                     name = "".join(filter(str.isalnum, str(items[0].get("terminal", name))))
+                if question == "configuration":
+                    config = str(items[-1].get("file", ""))
                 parts[f"{question}.json"] = _lines(items)
             for role in _ROLES:
                 _flight(terminal, role, parts, missing)
             parts["events.json"] = _lines(list(terminal.ask("events")))
     except Trouble as trouble:
         missing.append(f"what the terminal says: {trouble.text}")
-    return name
+    return name, config
 
 
 def _flight(terminal: Connection, role: str, parts: dict[str, str], missing: list[str]) -> None:
@@ -93,17 +96,22 @@ def _take(parts: dict[str, str], missing: list[str], name: str, make: Callable[[
 
     try:
         text = make()
-    except (OSError, Trouble, subprocess.SubprocessError) as error:
+    except Trouble as trouble:
+        missing.append(f"{name}: {trouble.text}")
+        return
+    except (OSError, subprocess.SubprocessError) as error:
         missing.append(f"{name}: {type(error).__name__} {error}")
         return
     parts[name] = "\n".join(map(redact_text, text.split("\n")))
 
 
-def _doctor(options: argparse.Namespace) -> str:
+def _doctor(options: argparse.Namespace, file: str) -> str:
+    """Of the terminal that was asked; of the usual place when it did not say where its configuration is."""
     from posd.diagnostics.posctl.doctor import doctor
 
     written = io.StringIO()
-    config = Path("/etc/posd/posd.toml")
+    config = Path(file or _USUAL_CONFIGURATION)
+    written.write(f"{config}{'' if file else ': the usual place, no terminal named its own'}\n\n")
     asked = argparse.Namespace(**vars(options) | {"json": False, "config": config})
     with redirect_stderr(written):
         doctor(asked, Paper(written))
@@ -121,7 +129,13 @@ def _log() -> str:
     if done.returncode:
         words = done.stderr.decode("utf-8", "replace").strip()
         raise Trouble(f"the journal cannot be read: {words}")
-    return done.stdout.decode("utf-8", "replace")
+    text = done.stdout.decode("utf-8", "replace")
+    if all(line.startswith("-- ") for line in text.splitlines()):  # what journalctl remarks itself
+        raise Trouble(
+            "no log can be reached: the journal holds no line of posd.service, or you may not read it "
+            "(sudo); a terminal that was started by hand logs to its standard output"
+        )
+    return text
 
 
 def _system() -> str:

@@ -240,6 +240,8 @@ def configuration(terminal: Connection, options: argparse.Namespace, paper: Pape
         else:
             versions = read(item, m.Versions)
             paper.line()
+            if versions.file:
+                paper.line(f"# {paper.colour('file', 'faint')}: {versions.file}")
             for name, value in (*versions.versions.items(), *versions.checks.items()):
                 paper.line(f"# {paper.colour(name, 'faint')}: {value}")
     return DONE
