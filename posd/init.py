@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -138,9 +139,14 @@ def _init(options: argparse.Namespace) -> list[str]:
         *(
             []
             if store.file_of(MASTER)
-            else ["Next: posd keys load, for the acquirer's master key."]
+            else [f"Next: posd keys load{_there(root)}, for the acquirer's master key."]
         ),
     ]
+
+
+def _there(root: Path) -> str:
+    """The option that another command needs to find this terminal."""
+    return "" if root.absolute() == Path("/") else f" --root {shlex.quote(str(root.absolute()))}"
 
 
 # --- what differs from terminal to terminal -------------------------------------------------------

@@ -6,6 +6,7 @@ Nothing is started and nobody is created: the last lines say which commands do t
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
@@ -43,7 +44,7 @@ PARTS: Final = (
 )
 
 NEXT_STEPS: Final = """\
-Next, as root{there}:
+Next, as root:
   systemd-sysusers && systemd-tmpfiles --create    # the user posd, the group posd-tech, directories
   systemctl daemon-reload && udevadm control --reload
   edit /etc/udev/rules.d/69-posd-ports.rules       # which port is the keypad, the display, ...
@@ -51,6 +52,18 @@ Next, as root{there}:
   systemctl enable posd                            # it starts with the next boot
   {program} init         # configuration, device key, passwords
   {program} keys load    # the acquirer's master key
+  systemctl start posd
+"""
+
+NEXT_STEPS_BELOW: Final = """\
+Next, as root, from here:
+  systemd-sysusers --root={root} && systemd-tmpfiles --root={root} --create
+  edit {root}/etc/udev/rules.d/69-posd-ports.rules
+  systemctl --root={root} enable posd
+  {program} init --root {root}
+  {program} keys load --root {root}
+Nothing else is left to do where that system is booted. Where it runs already, in it:
+  systemctl daemon-reload && udevadm control --reload && udevadm trigger
   systemctl start posd
 """
 
@@ -122,10 +135,17 @@ def run(options: argparse.Namespace) -> int:
     except InstallError as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
-    there = "" if options.root == Path("/") else f", in the system of {options.root}"
     sys.stdout.write("".join(f"{line}\n" for line in done))
-    sys.stdout.write("\n" + NEXT_STEPS.format(there=there, program=program))
+    sys.stdout.write(f"\n{_next_steps(options.root, program)}")
     return DONE
+
+
+def _next_steps(root: Path, program: PurePosixPath) -> str:
+    """For the system that runs here, or for another one below root; then it is this program that goes on."""
+    if root.absolute() == Path("/"):
+        return NEXT_STEPS.format(program=program)
+    here = Path(sys.prefix) / "bin" / "posd"
+    return NEXT_STEPS_BELOW.format(program=here, root=shlex.quote(str(root.absolute())))
 
 
 def _this_program(root: Path) -> PurePosixPath:

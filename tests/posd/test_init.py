@@ -74,6 +74,14 @@ def test_a_new_terminal_has_a_configuration_a_key_and_a_ledger(root: Path) -> No
     }
 
 
+def test_the_next_command_finds_this_terminal(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert init(root) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == f"Next: posd keys load --root {root}, for the acquirer's master key."
+
+
 def test_the_configuration_is_the_example_with_this_terminals_values(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from posd.cli import main
-from posd.install import PARTS, InstallError, install, sources
+from posd.install import PARTS, InstallError, _next_steps, install, sources
 
 PROGRAM = PurePosixPath("/opt/posd/bin/posd")
 UNIT = "usr/local/lib/systemd/system/posd.service"
@@ -60,8 +61,27 @@ def test_everybody_may_read_what_is_installed(tmp_path: Path) -> None:
 def test_the_next_steps_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["install", "--root", str(tmp_path), "--program", str(PROGRAM)]) == 0
     said = capsys.readouterr().out
-    for step in ("systemd-sysusers", "69-posd-ports.rules", f"{PROGRAM} init", "systemctl enable"):
+    for step in ("systemd-sysusers", "69-posd-ports.rules", "posd init", "enable posd"):
         assert step in said
+
+
+def test_the_next_steps_lead_to_the_system_below_the_root(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "another system"
+    assert main(["install", "--root", str(root), "--program", str(PROGRAM)]) == 0
+    said = capsys.readouterr().out.partition("Next, as root")[2].splitlines()
+    this = f"{sys.prefix}/bin/posd"
+    for step in ("init", "keys load"):
+        assert f"  {this} {step} --root '{root}'" in said
+    assert f"  systemctl --root='{root}' enable posd" in said
+    assert f"  edit '{root}'/etc/udev/rules.d/69-posd-ports.rules" in said
+
+
+def test_the_next_steps_of_this_system_need_no_root() -> None:
+    said = _next_steps(Path("/"), PROGRAM)
+    assert f"  {PROGRAM} init  " in said
+    assert "--root" not in said
 
 
 def test_where_nothing_can_be_written_is_one_line(
