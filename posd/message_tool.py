@@ -324,7 +324,11 @@ def _text(given: Mapping[str, Any], name: str) -> str | None:
 def _element(number: str, value: object, dialect: Dialect) -> tuple[int, Value]:
     """An element's value as its format takes it: binary ones are given in hex."""
     if not _is_element_number(number) or int(number) not in dialect.table:
-        raise InputError(f"element {_named(number)}: not in the table")
+        known = sorted(dialect.table)
+        rule = f"expected a number of {known[0]} to {known[-1]}"
+        if _is_element_number(number) and known[0] < int(number) < known[-1]:
+            rule = f"expected one of {', '.join(map(str, known))}"
+        raise InputError(f"element {_named(number)}: not in the table: {rule}")
     if not isinstance(value, str):
         raise InputError(f"element {number}: expected a string")
     layout = dialect.table[int(number)].format

@@ -159,6 +159,26 @@ def test_a_comparison_has_no_json(posd):
         ({"mti": "0200", "elements": {}, "lines": []}, 2, 'found the key "lines"'),
         ({"mti": "0200", "elements": {}, NUMBER: ""}, 2, "found the key of 16 characters"),
         ({"mti": "0200", "elements": {"99": "1"}}, 2, "element 99: not in the table"),
+        (
+            {"mti": "0200", "elements": {"1": "1"}},
+            2,
+            "1: not in the table: expected a number of 2 to 64",
+        ),
+        (
+            {"mti": "0200", "elements": {"x": "1"}},
+            2,
+            '"x": not in the table: expected a number of 2 to',
+        ),
+        (
+            {"mti": "0200", "elements": {"": "1"}},
+            2,
+            "of 0 characters: not in the table: expected a number",
+        ),
+        (
+            {"mti": "0200", "elements": {"7": "1"}},
+            2,
+            "not in the table: expected one of 2, 3, 4, 11, 12",
+        ),
         ({"mti": "0200", "elements": {NUMBER: "1"}}, 2, "element of 16 characters: not in"),
         ({"mti": "0200", "elements": {"4": 1}}, 2, "element 4: expected a string"),
         ({"mti": "0200", "elements": {"64": "xy"}}, 2, "element 64: expected hex"),
