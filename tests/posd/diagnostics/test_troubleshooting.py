@@ -185,7 +185,7 @@ def test_a_pending_reversal_that_keeps_failing_is_named_with_its_cause(
         assert status.code == 6
         assert "reversing" in status.out
         story = terminal.posctl("show", "2", LANG="C")
-        assert "reversal_sent" in story.out
+        assert "Undo, try 1" in story.out
 
 
 def test_a_pending_reversal_behind_an_unreachable_acquirer_names_the_acquirer(
