@@ -20,7 +20,6 @@ from posd.money.totals import (
     ClassResult,
     ClassTotals,
     SettlementTotals,
-    amount_of,
     is_counted,
     is_foreign,
     parse_answer,
@@ -281,7 +280,7 @@ def _by_person(contents: Contents) -> list[Row]:
     for record in contents.records():
         if is_counted(record) and KINDS[record.kind].side is Side.CREDIT:
             person = f"{record.operator}/{record.supervisor or '--'}"
-            count(KINDS[record.kind].row.title_zh, person, amount_of(record))
+            count(KINDS[record.kind].row.title_zh, person, record.booked_amount)
     for operator, supervisor, amount in contents.cancelled:
         count("订单取消", f"{operator}/{supervisor or '--'}", amount)
     if not sums:
@@ -303,7 +302,7 @@ def _detail(record: TransactionRecord) -> list[Row]:
     state = _STATES.get(record.state, "")
     marks = " ".join(word for word in ("外卡" if is_foreign(record) else "", state) if word)
     rows: list[Row] = [
-        Pair(f"{record.stan} {KINDS[record.kind].row.title_zh}", amount_text(amount_of(record))),
+        Pair(f"{record.stan} {KINDS[record.kind].row.title_zh}", amount_text(record.booked_amount)),
         Pair(record.masked_card, f"{moment(record.created_at):%m-%d %H:%M}"),
     ]
     if record.authorisation_code or marks:

@@ -76,6 +76,11 @@ class TransactionRecord:
     notice_tries: int = 0  # how often a notice was sent
     acknowledged: bool = False  # the clerk has seen the outcome
 
+    @property
+    def booked_amount(self) -> int:
+        """Fen that the host booked: of a partial approval (code 10) the part, else what was asked."""
+        return self.amount if self.approved_amount is None else self.approved_amount
+
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:

@@ -89,13 +89,9 @@ def _move_order(
     """What was approved is paid on the order, a part of it or all; a void takes it back."""
     orders = desk.ledger.orders
     if kind.order_becomes is OrderState.PAID and record.order is not None:
-        orders.receive(record.order, _approved(record), now, record.operator)
+        orders.receive(record.order, record.booked_amount, now, record.operator)
     elif kind.order_becomes is OrderState.VOIDED and original and original.order is not None:
-        orders.undo_payment(original.order, _approved(original), now, record.operator)
-
-
-def _approved(record: TransactionRecord) -> int:
-    return record.amount if record.approved_amount is None else record.approved_amount
+        orders.undo_payment(original.order, original.booked_amount, now, record.operator)
 
 
 def _answer_columns(answer: Message) -> dict[str, object]:

@@ -9,7 +9,6 @@ from posd.ledger.order_rules import Action
 from posd.ledger.records import State
 from posd.money.kinds import KINDS, Side
 from posd.money.requests import Request
-from posd.money.totals import amount_of
 from protocol.transactions import REFUND
 
 
@@ -58,7 +57,7 @@ def refusal_of_original(ledger: Ledger, request: Request) -> Refusal | None:
     if request.row is REFUND:
         if locker is not None and KINDS[locker.kind].locks:
             return Refusal.ORIGINAL_LOCKED
-        left = amount_of(original) - refunded
+        left = original.booked_amount - refunded
         return Refusal.MORE_THAN_LEFT if request.amount > left else None
     if KINDS[original.kind].side is Side.DEBIT and original.batch != ledger.counters.open_batch:
         return Refusal.ORIGINAL_SETTLED

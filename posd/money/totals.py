@@ -97,7 +97,7 @@ def totals_of(records: Iterable[TransactionRecord]) -> SettlementTotals:
     for record in records:
         if not is_counted(record):
             continue
-        amount = amount_of(record)
+        amount = record.booked_amount
         count, total = kinds.get(record.kind, (0, 0))
         kinds[record.kind] = (count + 1, total + amount)
         foreign = is_foreign(record)
@@ -115,11 +115,6 @@ def totals_of(records: Iterable[TransactionRecord]) -> SettlementTotals:
 def is_counted(record: TransactionRecord) -> bool:
     """Was it made, also when something voided it since? An inquiry never is."""
     return record.state in STANDING and record.kind != "balance_inquiry"
-
-
-def amount_of(record: TransactionRecord) -> int:
-    """Fen: what was approved, which may be less than what was asked for."""
-    return record.amount if record.approved_amount is None else record.approved_amount
 
 
 def is_foreign(record: TransactionRecord) -> bool:

@@ -14,7 +14,7 @@ from posd.ledger.batches import Elements, PlannedUpload, UploadKind, UploadRecor
 from posd.ledger.ledger import Ledger
 from posd.ledger.records import TransactionRecord
 from posd.money.kinds import KINDS
-from posd.money.totals import amount_of, is_counted, is_foreign
+from posd.money.totals import is_counted, is_foreign
 from posd.settings import Configuration
 from protocol.elements import Value
 from protocol.private import element_60
@@ -120,7 +120,7 @@ def upload_elements(ledger: Ledger, upload: UploadRecord) -> dict[int, Value]:
 def _item(ledger: Ledger, record: TransactionRecord) -> UploadItem:
     pan, _expiry = ledger.transactions.card(record.id)
     card_class = _FOREIGN if is_foreign(record) else _DOMESTIC
-    return UploadItem(card_class, record.stan, pan, f"{amount_of(record):012d}")
+    return UploadItem(card_class, record.stan, pan, f"{record.booked_amount:012d}")
 
 
 def _notice(record: TransactionRecord) -> Elements:

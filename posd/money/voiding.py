@@ -6,7 +6,6 @@ from posd.ledger.ledger import Ledger
 from posd.money.kinds import KINDS
 from posd.money.refusals import Refusal
 from posd.money.requests import Reference, Request, SwipedCard
-from posd.money.totals import amount_of
 from protocol import PinBlock
 
 
@@ -31,7 +30,7 @@ def void_request(
         account = (card.track2.pan, card.track2.expiry)
     return Request(
         KINDS["sale_void" if record.kind == "sale" else "completion_void"],
-        amount_of(record),
+        record.booked_amount,
         account,
         card,
         pin_block,

@@ -56,7 +56,7 @@ def _head(record: TransactionRecord, configuration: Configuration) -> list[Row]:
 
 def _transaction(record: TransactionRecord, original: TransactionRecord | None) -> list[Row]:
     layout = LAYOUTS[record.kind]
-    amount = record.amount if record.approved_amount is None else record.approved_amount
+    amount = record.booked_amount
     return [
         Text("卡号 CARD NO."),
         Text(f"{record.masked_card} {_ENTRY_LETTERS.get(record.entry_mode[:2], '')}".rstrip()),

@@ -23,7 +23,7 @@ def story_slip(
 ) -> Slip:
     """told: the story in the terminal's language, a line each."""
     layout = LAYOUTS.get(record.kind)
-    amount = record.amount if record.approved_amount is None else record.approved_amount
+    amount = record.booked_amount
     rows: list[Row] = [
         Text("交易查询单", "centre", large=True),
         Text("ENQUIRY", "centre"),

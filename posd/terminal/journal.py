@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from posd.ledger.ledger import moment
 from posd.ledger.records import IN_DOUBT, State, TransactionRecord
 from posd.money.kinds import KINDS, Side
-from posd.terminal.originals import approved_amount, short_card
+from posd.terminal.originals import short_card
 from posd.terminal.screens import Screen
 from posd.terminal.story import story
 from posd.texts import Catalogue, amount_text
@@ -75,7 +75,7 @@ def list_screen(dialogue: Dialogue) -> Screen:
 def _row(record: TransactionRecord) -> str:
     """Voucher, mark and amount; of a very large amount only the yuan have room."""
     mark = _mark(record)
-    amount = amount_text(approved_amount(record))
+    amount = amount_text(record.booked_amount)
     row = f"{record.stan}{mark}{amount}"
     return row if len(row) <= _COLUMNS else f"{record.stan}{mark}{amount[:-3]}"
 
@@ -120,7 +120,7 @@ def short_screen(dialogue: Dialogue, hint: str) -> Screen:
 
 def _about(texts: Catalogue, record: TransactionRecord) -> tuple[str, ...]:
     return (
-        texts.text("line.amount", amount=amount_text(approved_amount(record))),
+        texts.text("line.amount", amount=amount_text(record.booked_amount)),
         short_card(record.masked_card),
         f"{moment(record.created_at):%Y-%m-%d %H:%M}",
     )

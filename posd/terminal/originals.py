@@ -136,11 +136,6 @@ def _is_locked(dialogue: Dialogue, record: TransactionRecord) -> bool:
     return locker is not None and KINDS[locker.kind].locks
 
 
-def approved_amount(record: TransactionRecord) -> int:
-    """Fen: of a partial approval what was approved."""
-    return record.amount if record.approved_amount is None else record.approved_amount
-
-
 def by_voucher(
     wanted: Originals, then: str, hint: str, *before: Row, known: Action | None = None
 ) -> Part:
@@ -251,7 +246,7 @@ def take_whole(dialogue: Dialogue, _event: object) -> None:
     """What is undone is undone whole."""
     original = dialogue.form.original
     assert original is not None
-    dialogue.form.amount = approved_amount(original)
+    dialogue.form.amount = original.booked_amount
 
 
 def nothing_more(_dialogue: Dialogue, _original: TransactionRecord) -> str:

@@ -91,7 +91,7 @@ def _standing(record: TransactionRecord, texts: Catalogue) -> list[str]:
 
 def _money(record: TransactionRecord, texts: Catalogue) -> tuple[str, ...]:
     """Where the customer's money is; nothing of what is still open."""
-    approved = record.amount if record.approved_amount is None else record.approved_amount
+    approved = record.booked_amount
     amount = amount_text(approved)
     match record.state:
         case State.DECLINED | State.NO_ANSWER:

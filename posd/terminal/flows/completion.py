@@ -22,7 +22,6 @@ from posd.terminal.fields import (
 from posd.terminal.machine import STAY, Flow, Part, Row, assemble
 from posd.terminal.originals import (
     Originals,
-    approved_amount,
     choose_original,
     is_other_card,
     lacks_card,
@@ -40,7 +39,7 @@ MENU: Final = "menu.pre_authorisations"
 def whole(dialogue: Dialogue) -> int:
     """What was held, when this ledger knows it."""
     original = dialogue.form.original
-    return 0 if original is None else approved_amount(original)
+    return 0 if original is None else original.booked_amount
 
 
 def ceiling(dialogue: Dialogue) -> int | None:

@@ -17,7 +17,6 @@ from posd.terminal.exchange import (
     some_slip_waits,
 )
 from posd.terminal.machine import IDLE, STAY, Flow, Row, Step
-from posd.terminal.originals import approved_amount
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
 
@@ -38,7 +37,7 @@ def screen(dialogue: Dialogue) -> Screen:
         body.append(dialogue.text(f"line.kind_{record.kind}", voucher=record.stan))
     prints = some_slip_waits(dialogue, None)
     return Screen(
-        dialogue.text("title.last", amount=amount_text(approved_amount(record))),
+        dialogue.text("title.last", amount=amount_text(record.booked_amount)),
         tuple(body),
         dialogue.text("hint.confirm_print" if prints else "hint.confirm"),
     )

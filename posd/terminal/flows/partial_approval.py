@@ -11,7 +11,6 @@ from posd.core.events import TransactionEnded
 from posd.ledger.records import State, TransactionRecord
 from posd.terminal.exchange import SLIPS, acknowledge, exchange, is_ours
 from posd.terminal.machine import Part, Row, Step, assemble, prompt_seconds
-from posd.terminal.originals import approved_amount
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
 from protocol.transactions import SALE
@@ -25,7 +24,7 @@ OFFERED: Final = "partial.offered"
 def is_in_part(record: TransactionRecord) -> bool:
     """Is it a sale that was approved for less than was asked?"""
     is_sale = record.kind == SALE.name and record.state is State.APPROVED
-    return is_sale and approved_amount(record) < record.amount
+    return is_sale and record.booked_amount < record.amount
 
 
 def is_approved_in_part(dialogue: Dialogue, event: TransactionEnded) -> bool:
@@ -54,12 +53,12 @@ def original(dialogue: Dialogue) -> TransactionRecord:
 
 
 def title(dialogue: Dialogue) -> str:
-    return dialogue.text("title.void", amount=amount_text(approved_amount(original(dialogue))))
+    return dialogue.text("title.void", amount=amount_text(original(dialogue).booked_amount))
 
 
 def offered_screen(dialogue: Dialogue) -> Screen:
     record = original(dialogue)
-    approved = approved_amount(record)
+    approved = record.booked_amount
     return Screen(
         dialogue.text("title.partial"),
         (
@@ -80,7 +79,7 @@ def void_it(dialogue: Dialogue, _event: object) -> None:
     """With number and expiry from the ledger: the customer may have gone."""
     record, ledger = original(dialogue), dialogue.ledger
     with ledger.commit("partial_refused"):
-        details = {"voucher": record.stan, "approved": approved_amount(record)}
+        details = {"voucher": record.stan, "approved": record.booked_amount}
         ledger.audit.add(ledger.now(), dialogue.money.operator, "partial_refused", details)
     dialogue.money.void(record.id, None, None, "")
 

@@ -21,7 +21,6 @@ from posd.terminal.fields import (
 from posd.terminal.machine import Part, Row, Step, assemble
 from posd.terminal.originals import (
     Originals,
-    approved_amount,
     choose_original,
 )
 from posd.terminal.screens import Screen
@@ -40,7 +39,7 @@ def card_title(dialogue: Dialogue) -> str:
 
 def left_of(dialogue: Dialogue, original: TransactionRecord) -> int:
     """Fen that have not been refunded yet; refunds on their way count as made."""
-    return approved_amount(original) - dialogue.ledger.transactions.refunded(original.id)
+    return original.booked_amount - dialogue.ledger.transactions.refunded(original.id)
 
 
 def refusal(dialogue: Dialogue, original: TransactionRecord) -> str:

@@ -20,7 +20,6 @@ from posd.terminal.machine import (
     no_time_out,
     prompt_seconds,
 )
-from posd.terminal.originals import approved_amount
 from posd.terminal.screens import Screen
 from posd.texts import amount_text
 
@@ -70,7 +69,7 @@ def remind_of_rest(dialogue: Dialogue) -> None:
         return
     record = shown_record(dialogue)
     if is_in_part(record):
-        rest = record.amount - approved_amount(record)
+        rest = record.amount - record.booked_amount
         dialogue.say("say.rest_is_due", amount=amount_text(rest))
 
 

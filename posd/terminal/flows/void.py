@@ -25,7 +25,6 @@ from posd.terminal.flows.unpaid_order import (
 from posd.terminal.machine import STAY, Part, Row, Step, assemble
 from posd.terminal.order_lists import order_of
 from posd.terminal.originals import (
-    approved_amount,
     is_earlier,
     is_other_card,
     say_other_card,
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
 def title(dialogue: Dialogue) -> str:
     original = dialogue.form.original
-    amount = amount_text(approved_amount(original)) if original else ""
+    amount = amount_text(original.booked_amount) if original else ""
     return dialogue.text("title.void", amount=amount)
 
 
@@ -117,7 +116,7 @@ def say_refusal(dialogue: Dialogue, _event: KeyPressed) -> None:
 def take_original(dialogue: Dialogue, _event: KeyPressed) -> None:
     original = original_of(dialogue)
     assert original is not None
-    dialogue.form.original, dialogue.form.amount = original, approved_amount(original)
+    dialogue.form.original, dialogue.form.amount = original, original.booked_amount
 
 
 # --- the original is shown ------------------------------------------------------------------------
@@ -131,7 +130,7 @@ def shown_screen(dialogue: Dialogue) -> Screen:
         dialogue.text("title.original", voucher=original.stan),
         (
             short_card(original.masked_card),
-            dialogue.text("line.amount", amount=amount_text(approved_amount(original))),
+            dialogue.text("line.amount", amount=amount_text(original.booked_amount)),
             when,
         ),
         dialogue.text("hint.confirm_void"),
