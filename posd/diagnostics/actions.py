@@ -99,7 +99,7 @@ class Actions:
                 return self._echo(identity, client.tell)
             case m.TestRequest():
                 return self._test(request, client)
-        raise NotImplementedError(type(request).__name__)
+        raise AssertionError(f"{type(request).__name__} is answered elsewhere")
 
     def happened(self, event: Event) -> None:
         """Every event comes here: tests of keypad and reader wait for theirs."""
