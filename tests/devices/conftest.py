@@ -12,9 +12,9 @@ Until = Callable[..., Awaitable[None]]
 
 @pytest.fixture
 def until() -> Until:
-    """Waits until a condition holds; fails after `seconds`."""
+    """Waits until a condition holds; fails after `seconds`, which a machine under load may need."""
 
-    async def wait(condition: Callable[[], object], seconds: float = 3.0) -> None:
+    async def wait(condition: Callable[[], object], seconds: float = 30.0) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while not condition():

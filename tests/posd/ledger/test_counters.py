@@ -44,7 +44,10 @@ def test_a_rollback_gives_the_number_back(ledger: Ledger) -> None:
     assert next_stan(ledger) == "000001"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    max_examples=50,
+)
 @given(start=st.integers(0, LAST_STAN), distance=st.integers(1, 900_000))
 def test_a_jump_stays_within_the_numbers(ledger: Ledger, start: int, distance: int) -> None:
     jump_to(ledger, start)
