@@ -79,6 +79,8 @@ __all__ = [
 
 CREDENTIALS = {"device_key_file": "device-key", "master_key_file": "master-key"}
 KEY_LENGTHS = {"device_key_file": (32,), "master_key_file": (16, 24)}
+_NO_KEY = b"none"  # what posd.service hands out where there is no key file
+_MADE_BY = {"device_key_file": "posd init makes one", "master_key_file": "posd keys load"}
 _LONGEST_FILE = 1024 * 1024
 _INPUT_DEVICE = "evdev:"
 
@@ -221,6 +223,8 @@ def _check_key_file(path: Path | None, name: str, source: _Source) -> None:
             f"found {path} with mode {stat.S_IMODE(mode):o}",
         )
     digits = b"".join(content.split())
+    if digits == _NO_KEY:
+        raise source.error(key, f"expected a key, found that none was loaded: {_MADE_BY[name]}")
     hexadecimal = re.fullmatch(rb"[0-9A-Fa-f]*", digits) is not None
     if not hexadecimal or len(digits) not in [2 * length for length in lengths]:
         found = f"{len(digits)} {'hex digits' if hexadecimal else 'characters, not all hex'}"
