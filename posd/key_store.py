@@ -2,7 +2,7 @@
 
 posd.service loads /etc/posd/device.key and /etc/posd/master.key (hex digits). An encrypted key lies beside
 them (systemd-creds(1): bound to the machine's own secret, and to its TPM where there is one), and a drop-in
-of the unit names it instead. A key is in one of the two places, never in both.
+of the unit names it instead, of which systemd is told. A key is in one of the two places, never in both.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _PLAIN: Final = {DEVICE: "etc/posd/device.key", MASTER: "etc/posd/master.key"}
 _ENCRYPTED: Final = {name: f"etc/posd/{name}.cred" for name in NAMES}
 _DROP_IN: Final = "etc/systemd/system/posd.service.d/50-encrypted-keys.conf"
 _TOOL: Final = "systemd-creds"
+_RELOAD: Final = ("systemctl", "daemon-reload")
+_SYSTEMD_RUNS: Final = Path("/run/systemd/system")  # as sd_booted(3) looks
 _SECONDS: Final = 60
 
 
@@ -86,18 +88,35 @@ class KeyStore:
             for name in NAMES
             if self.is_encrypted(name)
         ]
-        if not lines:
-            drop_in.unlink(missing_ok=True)
-            return
-        drop_in.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         text = "\n".join(["# Written by posd: these keys are encrypted.", "[Service]", *lines, ""])
-        place(drop_in, text.encode("ascii"), 0o644, replace=True)
+        content = text.encode("ascii") if lines else b""
+        if content == (drop_in.read_bytes() if drop_in.exists() else b""):
+            return
+        if lines:
+            drop_in.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            place(drop_in, content, 0o644, replace=True)
+        else:
+            drop_in.unlink()
+        if self._root == Path("/") and _SYSTEMD_RUNS.is_dir():
+            _reload()  # or the next start would look for the key in its old place
 
     def _encrypt(self, name: str, content: bytes) -> bytes:
         return _creds("encrypt", f"--name={name}", "-", "-", content=content)
 
     def _decrypt(self, name: str, path: Path) -> bytes:
         return _creds("decrypt", f"--name={name}", str(path), "-", content=b"")
+
+
+def _reload() -> None:
+    try:
+        done = subprocess.run(_RELOAD, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603
+        said = _last_line(done.stderr) if done.returncode else ""
+    except (OSError, subprocess.TimeoutExpired):
+        said = "it cannot be run"
+    if said:
+        raise KeyStoreError(
+            f"the key is in its place, but systemd does not know yet: {' '.join(_RELOAD)}: {said}"
+        )
 
 
 def _creds(*words: str, content: bytes) -> bytes:
@@ -112,9 +131,12 @@ def _creds(*words: str, content: bytes) -> bytes:
     except (OSError, subprocess.TimeoutExpired):
         raise KeyStoreError(f"{_TOOL} cannot be run") from None
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        raise KeyStoreError(f"{_TOOL} {words[0]}: {said or f'exit code {done.returncode}'}")
+        raise KeyStoreError(f"{_TOOL} {words[0]}: {_last_line(done.stderr)}")
     return done.stdout
+
+
+def _last_line(said: bytes) -> str:
+    return said.decode("utf-8", "replace").strip().rpartition("\n")[2] or "it failed"
 
 
 def _words(error: OSError) -> str:

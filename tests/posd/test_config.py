@@ -348,6 +348,32 @@ def test_keys_come_from_systemd_credentials_when_no_file_is_named(
     assert load(written(directory, without)).keys.master_key_file == directory / "master-key"
 
 
+@pytest.mark.parametrize(
+    ("credential", "key", "brings"),
+    [
+        ("device-key", "device_key_file", "posd init"),
+        ("master-key", "master_key_file", "posd keys load"),
+    ],
+)
+def test_a_key_that_the_unit_had_no_file_for_is_named_with_what_brings_it(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, credential: str, key: str, brings: str
+) -> None:
+    credentials = directory / "credentials"
+    credentials.mkdir()
+    for name, content in (("device-key", DEVICE_KEY), ("master-key", MASTER_KEY)):
+        (credentials / name).write_text(content)
+        (credentials / name).chmod(0o600)
+    unit = (Path(__file__).parents[2] / "systemd/posd.service").read_text("utf-8")
+    (handed_over,) = re.findall(rf"^SetCredential={credential}:(.*)$", unit, re.MULTILINE)
+    (credentials / credential).write_text(handed_over)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    text = MINIMAL.partition("[keys]")[0]
+    with pytest.raises(ConfigurationError, match="none was loaded") as found:
+        load(written(directory, text))
+    assert found.value.key == f"keys.{key}"
+    assert brings in str(found.value)
+
+
 @pytest.mark.parametrize("missing", ["keypad", "display"])
 def test_a_terminal_without_keys_or_screen_is_refused(directory: Path, missing: str) -> None:
     error = fault(directory, changed(f"[devices.{missing}]", "[devices.card_reader]"))

@@ -74,6 +74,8 @@ def test_users_are_made_as_the_unit_names_them(root: Path) -> None:
     [
         "LoadCredential=device-key:/etc/posd/device.key",
         "LoadCredential=master-key:/etc/posd/master.key",
+        "SetCredential=device-key:none",
+        "SetCredential=master-key:none",
         "StateDirectory=posd",
         "RuntimeDirectoryPreserve=yes",
         "Wants=posd-diag.socket",
