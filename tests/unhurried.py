@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-LOOK_SECONDS: Final = 0.02
+LOOK_SECONDS: Final = 0.01
 """A loop that waits looks at the clock this often."""
-STEP_SECONDS: Final = 0.05
+STEP_SECONDS: Final = 0.02
 """What may pass from one look to the next; the rest of it was taken from us."""
 
 

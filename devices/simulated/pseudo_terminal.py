@@ -12,6 +12,8 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import select
+import sys
 import termios
 import tty
 from collections import deque
@@ -68,6 +70,19 @@ class PseudoTerminal:
     def is_plugged(self) -> bool:
         """Whether there is a device at `path`."""
         return self._master >= 0
+
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether the other side's kernel takes bytes for us now: no XOFF holds them, there is room."""
+        return bool(self.is_plugged and select.select([], [self._slave], [], 0)[1])
+
+    @property
+    def unread(self) -> int:
+        """Bytes that have arrived at the other side and that nobody has read there yet."""
+        if not self.is_plugged:
+            return 0
+        answer = fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4))
+        return int.from_bytes(answer, sys.byteorder)
 
     # -- what a person can do to a device -------------------------------------------------------
 
