@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Final
 
 from posd.diagnostics.posctl.connection import DONE, NOT_SELLING
-from posd.diagnostics.posctl.examination import SUBJECTS, Finding, Patient
+from posd.diagnostics.posctl.examination import SUBJECTS, Finding, Findings, Patient, Subject
 from posd.diagnostics.posctl.layout import Paper
 from posd.diagnostics.posctl.plain import show_json
 
@@ -22,7 +22,7 @@ def doctor(options: argparse.Namespace, paper: Paper) -> int:
     patient = Patient(options.config.absolute(), options.socket)
     worst = DONE
     for subject in SUBJECTS:
-        for finding in subject(patient):
+        for finding in _look(subject, patient):
             if finding.state == "bad":
                 worst = NOT_SELLING
             if options.json:
@@ -30,6 +30,17 @@ def doctor(options: argparse.Namespace, paper: Paper) -> int:
             else:
                 _tell(paper, finding)
     return worst
+
+
+def _look(subject: Subject, patient: Patient) -> Findings:
+    """Whatever happens in one look, the others follow: the installation may be broken in any way."""
+    try:
+        yield from subject(patient)
+    except Exception as error:  # noqa: BLE001
+        name = subject.__name__.replace("_", " ")
+        # Not its text: nobody knows what it holds.
+        found = f"could not be looked at: {type(error).__name__}, a fault of this program"
+        yield Finding("unknown", name, found, "posctl bundle, for support")
 
 
 def _tell(paper: Paper, finding: Finding) -> None:

@@ -25,13 +25,14 @@ from posd.diagnostics.posctl.connection import (
     Connection,
     Trouble,
 )
+from posd.diagnostics.posctl.service_state import UNIT, service
 
 if TYPE_CHECKING:
     from posd.settings import Configuration, SerialSettings
 
 State = Literal["good", "bad", "warning", "unknown"]
 USER: Final = "posd"
-_UNITS: Final = ("posd.service", "posd-diag.socket")
+_SOCKET: Final = "posd-diag.socket"
 _TOOL_SECONDS: Final = 10
 _FIRST_YEAR: Final = 2025  # no terminal is older than its program
 _NO_CONFIGURATION: Final = (
@@ -67,6 +68,7 @@ class Patient:
 
 
 Findings = Iterator[Finding]
+Subject = Callable[[Patient], Findings]
 
 
 def running(patient: Patient) -> Findings:
@@ -284,16 +286,21 @@ def units(_patient: Patient) -> Findings:
     if tool is None or not Path("/run/systemd/system").is_dir():
         yield Finding("unknown", "units", "no systemd runs here", "")
         return
-    for unit in _UNITS:
-        active = _said(tool, "is-active", unit)
-        enabled = _said(tool, "is-enabled", unit) if unit.endswith(".service") else ""
-        words = f"{unit}: {active}{f', {enabled}' if enabled else ''}"
-        if active == "active" and enabled in ("", "enabled"):
-            yield Finding("good", "units", words)
-        elif active == "active":
-            yield Finding("warning", "units", words, f"systemctl enable {unit}")
-        else:
-            yield Finding("bad", "units", words, f"systemctl status {unit}; journalctl -u {unit}")
+    told = service()
+    if told is None:
+        yield Finding("unknown", "units", f"systemd does not say how {UNIT} is", "run it as root")
+    else:
+        state: State = "bad" if not told.running else "warning" if told.fix else "good"
+        yield Finding(state, "units", f"{UNIT}: {told.words}", told.fix)
+    active = _said(tool, "is-active", _SOCKET)
+    words = f"{_SOCKET}: {active}"
+    if active == "active":
+        yield Finding("good", "units", words)
+    elif told is not None and not told.running:
+        yield Finding("unknown", "units", f"{words}; the next start of {UNIT} opens it")
+    else:
+        fix = f"systemctl status {_SOCKET}; systemctl restart {UNIT}"
+        yield Finding("bad", "units", words, fix)
 
 
 def clock(patient: Patient) -> Findings:
@@ -341,7 +348,7 @@ def acquirer(patient: Patient) -> Findings:
         yield Finding("good", "acquirer", "; ".join(steps))
 
 
-SUBJECTS: Final[tuple[Callable[[Patient], Findings], ...]] = (
+SUBJECTS: Final[tuple[Subject, ...]] = (
     running, units, configuration, keys, ports, state_directory, people, clock, acquirer,
 )  # fmt: skip
 """In this order: a later one may need what an earlier one found."""
