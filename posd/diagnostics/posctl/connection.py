@@ -115,11 +115,7 @@ class Connection:
             while (item := self._reader.next()) is None:
                 data = self._socket.recv(_READ_SIZE)
                 if not data:
-                    raise Trouble(
-                        "the terminal ended the connection",
-                        "it may be starting again: ask once more in a few seconds",
-                        NOT_RUNNING,
-                    )
+                    raise _ended(self._path)
                 self._reader.feed(data)
             value = decode_item(item)
         except TimeoutError:
@@ -128,6 +124,8 @@ class Connection:
                 "it may hang: systemctl status posd; its watchdog starts it again",
                 NOT_RUNNING,
             ) from None
+        except ConnectionResetError:
+            raise _ended(self._path) from None
         except OSError as error:
             raise Trouble(f"the connection broke: {error.strerror}", "", NOT_RUNNING) from None
         except StreamError:
@@ -166,11 +164,11 @@ def _read(item: dict[str, Any], kind: Any) -> Any:
 
 def _unreachable(path: Path, error: OSError) -> Trouble:
     if error.errno in (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR):
-        return Trouble(
+        return _not_running(
+            path,
             f"no terminal answers at {path}",
             "systemctl status posd tells whether it runs; posctl doctor looks for the cause; "
             "another place: posctl --socket PATH",
-            NOT_RUNNING,
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return Trouble(
@@ -180,6 +178,24 @@ def _unreachable(path: Path, error: OSError) -> Trouble:
         )
     words = (error.strerror or str(error) or "time-out").lower()
     return Trouble(f"{path}: {words}", "posctl doctor looks for the cause", NOT_RUNNING)
+
+
+def _ended(path: Path) -> Trouble:
+    return _not_running(
+        path,
+        "the terminal ended the connection",
+        "it may be starting again: ask once more in a few seconds",
+    )
+
+
+def _not_running(path: Path, text: str, hint: str) -> Trouble:
+    """With what systemd says of the terminal that has this socket."""
+    from posd.diagnostics.posctl.service_state import UNIT, service
+
+    told = service() if path == socket_path.DEFAULT else None
+    if told is not None and not told.running:
+        text, hint = f"{text}; {UNIT}: {told.words}", f"{told.fix}; posctl doctor looks at the rest"
+    return Trouble(text, hint, NOT_RUNNING)
 
 
 def _closed(item: m.Closed) -> Trouble:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from posd.diagnostics.posctl import doctor
+from posd.diagnostics.posctl.examination import Finding, Patient
+from posd.diagnostics.posctl.layout import Paper
 from tests.posd.diagnostics.rig import Shop, posctl, shop
 
 
@@ -78,3 +86,22 @@ def test_doctor_says_what_to_fix_in_words(tmp_path: Path) -> None:
     assert "posctl doctor looks" not in said.out  # that is who is speaking
     assert "posd init writes it" in said.out
     assert "mend that line" not in said.out
+
+
+def test_a_look_that_fails_does_not_end_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_patient: Patient) -> Iterator[Finding]:
+        raise TypeError("4000000000000002")
+
+    def whole(_patient: Patient) -> Iterator[Finding]:
+        yield Finding("good", "disk", "there is room")
+
+    monkeypatch.setattr(doctor, "SUBJECTS", (broken, whole))
+    options = argparse.Namespace(config=tmp_path / "x", socket=tmp_path / "none", json=False)
+    written = io.StringIO()
+    assert doctor.doctor(options, Paper(written)) == 0
+    assert "broken" in written.getvalue()
+    assert "TypeError" in written.getvalue()
+    assert "4000000000000002" not in written.getvalue()
+    assert "there is room" in written.getvalue()
