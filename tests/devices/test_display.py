@@ -214,9 +214,11 @@ def test_a_stopped_display_misses_pictures_and_then_shows_the_last(
         display = Display(settings, lambda state: None)
         display.start()
         display.show(Picture(("0",)))
-        await until(lambda: shows(twin, "0", "", "", ""))
+        await until(
+            lambda: shows(twin, "0", "", "", "") and twin.received == display.line.bytes_out
+        )
         twin.hold_off()
-        await asyncio.sleep(0.05)
+        await until(lambda: not twin.takes_bytes)
         received = twin.received
         for number in range(500):
             display.show(Picture((str(number),)))

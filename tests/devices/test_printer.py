@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from devices.escpos import PAPER_STATUS_IN_TURN
 from devices.line import LineSettings, LineState
 from devices.printer import JobEnded, Printer, PrinterStatus
 from devices.simulated.printer import SimulatedPrinter
@@ -17,13 +18,25 @@ LONG = Slip((*(Text(f"line {number:03} {'x' * 20}") for number in range(150)), C
 class Shop:
     """A printer on a line, its twin, and what it has said."""
 
-    def __init__(self, folder: Path, *, flow_control: Any = "none", **options: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        flow_control: Any = "none",
+        write_seconds: float = 0.3,
+        **options: Any,
+    ) -> None:
         self.twin = SimulatedPrinter(folder / "printer", 32)
         self.statuses: list[PrinterStatus] = []
         self.jobs: list[JobEnded] = []
         self.states: list[LineState] = []
         self.printer = Printer(
-            LineSettings(str(self.twin.path), 115200, flow_control=flow_control, write_seconds=0.3),
+            LineSettings(
+                str(self.twin.path),
+                115200,
+                flow_control=flow_control,
+                write_seconds=write_seconds,
+            ),
             32,
             self.statuses.append,
             self.jobs.append,
@@ -42,11 +55,11 @@ class Shop:
         self.twin.mechanism.on_line = look
 
     async def __aenter__(self) -> "Shop":
+        """Ready, and the first round of questions has ended: nothing is under way."""
         self.printer.start()
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + 3
-        while self.printer.status is None and loop.time() < deadline:
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(30):
+            while self.printer.status is None or self.printer._inquiry._open:
+                await asyncio.sleep(0.005)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -88,9 +101,9 @@ def test_a_printer_that_says_nothing_in_a_job_fails_it_in_time(tmp_path: Path, u
             assert shop.jobs == [JobEnded(1, "failed", "timeout")]
             before = len(shop.twin.paper)
             shop.twin.resume()
+            await until(lambda: shop.twin.paper[before:])  # what was under way is printed
             await asyncio.sleep(0.1)
             more = shop.twin.paper[before:]
-            assert more, "what was under way is printed"
             assert sum(len(row) + 1 for row in more) <= 1024
 
     asyncio.run(scene())
@@ -127,12 +140,12 @@ def test_paper_that_ends_in_a_slip_fails_the_job_and_the_next_slip_stands_by_its
     tmp_path: Path, until: Any, automatic: bool, in_turn: bool
 ) -> None:
     async def scene() -> None:
-        async with Shop(tmp_path, piece_seconds=0.7) as shop:
+        async with Shop(tmp_path) as shop:
             shop.twin.mechanism.knows_automatic_status = automatic
             shop.twin.mechanism.knows_in_turn_status = in_turn
             shop.twin.paper_out_after(20)
             shop.printer.print(1, LONG)
-            await until(lambda: shop.jobs, seconds=5)
+            await until(lambda: shop.jobs)
             assert shop.jobs == [JobEnded(1, "failed", "paper_out")]
             assert shop.twin.paper == lay_out(LONG, 32)[:20]
             shop.twin.load_paper()
@@ -175,13 +188,16 @@ def test_a_printer_that_does_not_know_gs_r_is_found_out_once(tmp_path: Path, unt
     async def scene() -> None:
         async with Shop(tmp_path) as shop:
             shop.twin.mechanism.knows_in_turn_status = False
+            sent = bytearray()
+            shop.printer.line.tap = lambda _at, direction, data: (
+                sent.extend(data) if direction == "out" else None
+            )
             shop.printer.print(1, SHORT)
-            await until(lambda: shop.jobs, seconds=5)
-            loop = asyncio.get_running_loop()
-            begun = loop.time()
+            await until(lambda: shop.jobs)
+            assert sent.count(PAPER_STATUS_IN_TURN) == 1
             shop.printer.print(2, LONG)
             await until(lambda: len(shop.jobs) == 2)
-            assert loop.time() - begun < 1.5
+            assert sent.count(PAPER_STATUS_IN_TURN) == 1, "it is not waited for again"
             assert shop.jobs == [JobEnded(1, "printed"), JobEnded(2, "printed")]
             assert shop.twin.paper == lay_out(SHORT, 32) + lay_out(LONG, 32)
 
@@ -202,10 +218,10 @@ def test_a_printer_that_loses_its_power_in_a_job_fails_it_though_the_line_stays(
 
             shop.at_line("line 050", power_fails)
             shop.printer.print(1, LONG)
-            await until(lambda: shop.jobs, seconds=6)
+            await until(lambda: shop.jobs)
             assert shop.jobs == [JobEnded(1, "failed", "timeout")]
             shop.printer.print(2, SHORT)
-            await until(lambda: len(shop.jobs) == 2, seconds=6)
+            await until(lambda: len(shop.jobs) == 2)
             assert shop.jobs[1] == JobEnded(2, "printed")
             assert shop.twin.paper[-4:] == [cut_row(32), *lay_out(SHORT, 32)]
 
@@ -285,10 +301,10 @@ def test_a_printer_unplugged_in_a_job_fails_it_and_prints_when_it_is_back(
 
 def test_xoff_pauses_a_job_and_xon_lets_it_end(tmp_path: Path, until: Any) -> None:
     async def scene() -> None:
-        async with Shop(tmp_path, flow_control="xon_xoff") as shop:
+        async with Shop(tmp_path, flow_control="xon_xoff", write_seconds=20) as shop:
             shop.at_line("line 020", shop.twin.hold_off)
             shop.printer.print(1, LONG)
-            await until(lambda: len(shop.twin.paper) > 20)
+            await until(lambda: len(shop.twin.paper) > 20 and not shop.twin.takes_bytes)
             await asyncio.sleep(0.15)
             held = len(shop.twin.paper)
             assert held < len(lay_out(LONG, 32))

@@ -62,7 +62,7 @@ def test_unplugging_is_a_hang_up_for_who_has_it_open(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
-def test_half_a_frame_is_sent_and_the_rest_is_lost(tmp_path: Path) -> None:
+def test_half_a_frame_is_sent_and_the_rest_is_lost(tmp_path: Path, until: Any) -> None:
     async def scene() -> None:
         twin = PseudoTerminal(tmp_path / "keypad", lambda data: None)
         with opened(twin) as port:
@@ -71,8 +71,9 @@ def test_half_a_frame_is_sent_and_the_rest_is_lost(tmp_path: Path) -> None:
             twin.send(b"678")
             twin.stop_after = None
             twin.send(b"9")
-            await asyncio.sleep(0.01)
-            assert port.read(10) == b"1239"
+            received = bytearray()
+            await until(lambda: received.extend(port.read(10)) or received.endswith(b"9"))
+            assert received == b"1239"
         twin.close()
 
     asyncio.run(scene())
@@ -83,12 +84,17 @@ def test_a_dripping_device_sends_a_byte_at_a_time(tmp_path: Path, until: Any) ->
         twin = PseudoTerminal(tmp_path / "keypad", lambda data: None)
         with opened(twin) as port:
             twin.drip_seconds = 0.02
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
             twin.send(b"12345")
-            await asyncio.sleep(0.05)
-            first = port.read(10)
-            assert 0 < len(first) < 5
-            received = bytearray(first)
-            await until(lambda: received.extend(port.read(10)) or received == b"12345")
+            received = bytearray(port.read(10))
+            assert received == b""
+            for count in range(1, 6):
+                await until(
+                    lambda count=count: received.extend(port.read(10)) or len(received) >= count
+                )
+                assert loop.time() - begun >= 0.02 * len(received) - 0.001
+            assert received == b"12345"
         twin.close()
 
     asyncio.run(scene())
@@ -127,7 +133,7 @@ def test_a_metered_line_takes_the_time_of_its_rate_in_both_directions(
             received = bytearray()
             await until(lambda: received.extend(port.read(100)) or len(received) == 240)
             await until(lambda: len(heard) == 240)
-            assert 0.2 < loop.time() - begun < 0.6
+            assert loop.time() - begun > 0.2
         twin.close()
 
     asyncio.run(scene())

@@ -27,7 +27,7 @@ def test_keys_are_pressed_again_in_their_time(tmp_path: Path, until: Any) -> Non
         await twin.play()
         await until(lambda: len(keys) == 2)
         assert keys == [Key.D1, Key.CONFIRM]
-        assert 0.1 <= loop.time() - begun < 0.6
+        assert loop.time() - begun >= 0.1
         keypad.close()
         twin.close()
 
