@@ -30,6 +30,7 @@ INIT = (
 SUPERVISOR, ADMINISTRATOR = "246810", "24681357"
 PASSWORDS = f"supervisor={SUPERVISOR}\nadministrator={ADMINISTRATOR}\n"
 MASTER, MASTER_CHECK = "0123456789ABCDEFFEDCBA9876543210", "08D7B4FB"
+LOAD = ("keys", "load", "--file=-", f"--check-value={MASTER_CHECK}")
 POSCTL = "/opt/posd/bin/posctl"
 TECHNICIAN, STRANGER = "technician", "stranger"
 COUNTER = """\
@@ -69,8 +70,8 @@ def set_up(machine: BootedMachine) -> None:
     machine.must("systemctl", "daemon-reload")
     machine.must("systemctl", "enable", "posd")
     machine.must("/opt/posd/bin/posd", "init", *INIT, stdin=PASSWORDS)
-    load = ("keys", "load", "--file=-", f"--check-value={MASTER_CHECK}")
-    machine.must("/opt/posd/bin/posd", *load, stdin=MASTER)
+    machine.must("/opt/posd/bin/posd", *LOAD, stdin=MASTER)
+    machine.must("systemctl", "start", "posd")
     machine.must("useradd", "--groups=posd-tech", TECHNICIAN)
     machine.must("useradd", STRANGER)
 
@@ -285,6 +286,43 @@ def test_a_configuration_that_cannot_work_is_tried_once_and_nobody_waits_for_it(
     finally:
         machine.must("tee", "/etc/posd/posd.toml", stdin=good)
     machine.must("systemctl", "start", "posd")
+    assert machine.run(POSCTL, "journal", user=TECHNICIAN).returncode == 0
+
+
+def test_a_terminal_without_its_master_key_says_so_and_is_not_tried_again(
+    machine: BootedMachine,
+) -> None:
+    machine.must("rm", "/etc/posd/master-key.cred")
+    assert machine.run("systemctl", "restart", "posd").returncode != 0
+    assert machine.property_of("posd", "ActiveState") == "failed"
+    assert machine.property_of("posd", "NRestarts") == "0"
+    assert "keys.master_key_file: expected a key" in machine.journal("--unit=posd")
+    asked = machine.run(POSCTL, "status", user=TECHNICIAN)
+    assert asked.returncode == 3, asked.stderr
+    examined = machine.run(POSCTL, "doctor")
+    assert "a key is missing" in " ".join(examined.stdout.split())
+    assert "no key has been loaded" in examined.stdout
+    machine.must("/opt/posd/bin/posd", *LOAD, stdin=MASTER)
+    machine.must("systemctl", "start", "posd")
+    assert machine.run(POSCTL, "journal", user=TECHNICIAN).returncode == 0
+
+
+def test_a_key_that_cannot_be_decrypted_is_named_and_tried_again_until_it_can(
+    machine: BootedMachine,
+) -> None:
+    machine.must("mv", "/etc/posd/master-key.cred", "/etc/posd/kept.cred")
+    machine.must("cp", "/etc/posd/device-key.cred", "/etc/posd/master-key.cred")  # not made for it
+    assert machine.run("systemctl", "restart", "posd").returncode != 0
+    asked = machine.run(POSCTL, "status", user=TECHNICIAN)
+    assert asked.returncode == 3, asked.stderr
+
+    def reason() -> str:  # in the moment of a new try it is just starting
+        return machine.run(POSCTL, "doctor").stdout
+
+    machine.wait("reason", lambda: "243/CREDENTIALS" in reason())
+    assert "systemd-creds decrypt: " in reason()
+    machine.must("mv", "/etc/posd/kept.cred", "/etc/posd/master-key.cred")
+    machine.wait("active terminal", lambda: is_ready(machine))
     assert machine.run(POSCTL, "journal", user=TECHNICIAN).returncode == 0
 
 
