@@ -23,6 +23,11 @@ class Agenda:
         self._jobs.append(job)
         self._start()
 
+    def add_next(self, job: Job) -> None:
+        """Before everything that waits, after what runs now."""
+        self._jobs.appendleft(job)
+        self._start()
+
     def clear(self) -> None:
         """Forget everything, also the running job: its done() does nothing any more."""
         self._jobs.clear()

@@ -2,39 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 import structlog
 
 from posd.core.events import Outcome, TransactionEnded
 from posd.ledger.records import State, TransactionRecord
+from posd.money.agenda import Agenda
 from posd.money.desk import Desk
 
 log = structlog.get_logger()
+
+_PENDING: Final = (State.REVERSING, State.PENDING)
 
 
 class Cases:
     """Every decision is one commit with its audit entry: who, why, about what."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, agenda: Agenda, forget: Callable[[int], None]) -> None:
+        """forget(transaction): what memory holds of it goes, nothing is sent for it any more."""
         self._desk = desk
+        self._agenda = agenda
+        self._forget = forget
 
     def give_up(self, transaction: int, supervisor: str, reason: str) -> bool:
         """See Money.give_up."""
-        ledger = self._desk.ledger
-        record = ledger.transactions.get(transaction)
-        if not self.tries_are_spent(record):
+        record = self._desk.ledger.transactions.get(transaction)
+        if record.state not in _PENDING or not self.tries_are_spent(record):
             return False
+
+        def job(done: Callable[[], None]) -> None:
+            self._give_up(record, supervisor, reason)
+            done()
+
+        # what is on the line right now may still bring its end: that is waited for, and nothing else
+        self._agenda.add_next(job)
+        return True
+
+    def _give_up(self, record: TransactionRecord, supervisor: str, reason: str) -> None:
+        """Unless the answer that was waited for has decided it."""
+        ledger, transaction = self._desk.ledger, record.id
+        if ledger.transactions.get(transaction).state not in _PENDING:
+            return
         details = {"transaction": transaction, "stan": record.stan, "reason": reason}
         with ledger.commit("given_up"):
             moved = ledger.transactions.move(
-                transaction, [State.REVERSING, State.PENDING], State.UNRESOLVED,
+                transaction, _PENDING, State.UNRESOLVED,
                 {"because": "given up by a supervisor", "reason": reason}, ended_at=ledger.now(),
             )  # fmt: skip
-            if moved:
-                ledger.audit.add(ledger.now(), supervisor, "given_up", details)
-        if moved:
-            log.error("alert.unresolved", transaction=transaction, stan=record.stan)
-            self._desk.report(TransactionEnded(transaction, Outcome.UNRESOLVED))
-        return moved
+            assert moved
+            ledger.audit.add(ledger.now(), supervisor, "given_up", details)
+        self._forget(transaction)
+        log.error("alert.unresolved", transaction=transaction, stan=record.stan)
+        self._desk.report(TransactionEnded(transaction, Outcome.UNRESOLVED))
 
     def tries_are_spent(self, record: TransactionRecord) -> bool:
         """See Money.tries_are_spent."""

@@ -87,7 +87,7 @@ class Money:
         self._reversals = Reversals(self._desk, lambda: self._agenda.add(self._reverse))
         self._notices = Notices(self._desk, lambda: self._agenda.add(self._repeat))
         self._financial = Financial(self._desk, self._reverse, self._notices)
-        self._cases = Cases(self._desk)
+        self._cases = Cases(self._desk, self._agenda, self._notices.forget)
         self._settlement = Settlement(self._desk, self._sign_in)
         self._settlement_time = SettlementTime(self._desk, lambda: self._agenda.busy)
 
@@ -298,9 +298,10 @@ class Money:
         """Move a reversal or a notice whose tries are spent to *unresolved*; nothing is sent for it
         any more (M5).
 
-        False when it is not pending, its tries are not spent, or it is on the line right now.
+        While something is on the line it comes right after that, unless the answer decides the case.
+        False when it is not pending, or its tries are not spent.
         """
-        return not self._agenda.busy and self._cases.give_up(transaction, supervisor, reason)
+        return self._cases.give_up(transaction, supervisor, reason)
 
     def close_case(self, transaction: int, supervisor: str, verdict: str) -> bool:
         """Write down what the acquirer said of an unresolved case; changes no money and no batch.

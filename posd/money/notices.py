@@ -47,6 +47,11 @@ class Notices:
         """As it was stored and will be sent, so that it can be repeated unchanged."""
         self._sent[identity] = elements
 
+    def forget(self, identity: int) -> None:
+        """It is not repeated any more: no track of its card stays in memory."""
+        self._sent.pop(identity, None)
+        self._signed_in_for.pop(identity, None)
+
     def in_doubt(self, identity: int, because: str) -> None:
         """The first try brought no usable answer."""
         desk = self._desk
@@ -113,8 +118,7 @@ class Notices:
             log.warning("notice.not_answered", transaction=identity, reason=result.reason)
         record = self._desk.ledger.transactions.get(identity)
         if record.state is not State.PENDING:
-            self._sent.pop(identity, None)
-            self._signed_in_for.pop(identity, None)
+            self.forget(identity)
             self._back_off.succeeded()
         elif not isinstance(result, NotConnected) and self._spent(record):
             self.give_up(identity, "the tries are spent")
@@ -153,7 +157,7 @@ class Notices:
                 ended_at=desk.ledger.now(),
             )  # fmt: skip
         if moved:
-            self._sent.pop(identity, None)
+            self.forget(identity)
             stan = desk.ledger.transactions.get(identity).stan
             log.error("alert.unresolved", transaction=identity, stan=stan, because=because)
             desk.report(TransactionEnded(identity, Outcome.UNRESOLVED))

@@ -144,18 +144,18 @@ def say_not_given_up(dialogue: Dialogue, _event: KeyPressed) -> None:
 
 
 def line_is_busy(dialogue: Dialogue, _event: object) -> bool:
-    """The reversal may be on the line right now: its answer first."""
+    """The reversal may be on the line right now."""
     return dialogue.money.busy
 
 
-def say_line_busy(dialogue: Dialogue, _event: object) -> None:
-    dialogue.say("say.line_busy")
-
-
 def give_up(dialogue: Dialogue, event: object) -> None:
-    form = dialogue.form
+    """What is on the line ends first; how, is then told as news."""
+    form, waits = dialogue.form, dialogue.money.busy
     assert form.transaction is not None
-    if dialogue.money.give_up(form.transaction, form.supervisor, form.reason):
+    given_up = dialogue.money.give_up(form.transaction, form.supervisor, form.reason)
+    if given_up and waits:
+        dialogue.say("say.case_given_up_later")
+    elif given_up:
         acknowledge(dialogue, event)
         dialogue.say("say.case_given_up")
     else:
@@ -275,9 +275,7 @@ GIVING_UP = (
     Part(
         (),
         (
-            Row("reason", "next", line_is_busy, STAY, say_line_busy),
             Row("reason", "next", None, "list", give_up),
-            *_patience("reason"),
             *_ended_rows("password"),
             *_ended_rows("locked"),
             *_ended_rows("reason"),

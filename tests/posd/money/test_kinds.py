@@ -327,6 +327,7 @@ def test_a_supervisor_gives_up_a_reversal_only_when_its_tries_are_spent(counter:
         2_000, until=lambda: counter.newest().reversal_tries >= 3 and not counter.money.busy
     )
     assert counter.money.give_up(pending.id, "00", "3")
+    assert not counter.money.give_up(pending.id, "00", "3")
     sent = len(counter.sent)
     counter.let_pass(2_000)
     assert len(counter.sent) == sent  # no 0400 is sent for it any more

@@ -229,17 +229,34 @@ def test_after_the_decision_no_reversal_leaves_and_nobody_is_told_twice(stuck: C
     assert "未决1" in " ".join(stuck.screen.split())
 
 
-def test_no_reversal_is_given_up_while_it_is_on_the_line(stuck: Clerk) -> None:
-    spend_the_tries(stuck)
-    open_list(stuck)
-    stuck.press("3")
-    stuck.press("123456 确认")
-    stuck.host_does("lost", "reversal")
-    try_again(stuck)
-    assert "线路正忙" in stuck.press("1")
-    assert newest(stuck).state is State.REVERSING
-    stuck.stage.let_pass(100, lambda: not stuck.dialogue.money.busy)
-    assert "已转人工" in stuck.press("1")
+def given_up_on_the_line(clerk: Clerk, host: str) -> None:
+    """A supervisor hands it over while a try waits for an answer that comes as the host does."""
+    spend_the_tries(clerk)
+    open_list(clerk)
+    clerk.host_does(host, "reversal")
+    try_again(clerk)
+    assert "若无结果就转人工" in give_up(clerk)
+    assert newest(clerk).state is State.REVERSING, "the answer may still come"
+
+
+def test_a_reversal_on_the_line_is_handed_over_right_after_a_try_in_vain(stuck: Clerk) -> None:
+    given_up_on_the_line(stuck, "lost")
+    stuck.wait_for("结果未定")
+    assert newest(stuck).state is State.UNRESOLVED
+    assert ("00", "given_up") in [entry[1:3] for entry in stuck.ledger.audit.entries()]
+    leave(stuck)
+    assert "未决1" in " ".join(stuck.screen.split())
+    sent = len(stuck.stage.witness.received)
+    stuck.wait(10_000)
+    assert len(stuck.stage.witness.received) == sent
+
+
+def test_a_reversal_on_the_line_that_succeeds_is_not_handed_over(stuck: Clerk) -> None:
+    given_up_on_the_line(stuck, "slow")
+    stuck.wait_for("未成功 已冲正")
+    stuck.wait(10_000)
+    assert newest(stuck).state is State.REVERSED
+    assert "given_up" not in [entry[2] for entry in stuck.ledger.audit.entries()]
 
 
 def test_a_reversal_that_succeeds_while_the_supervisor_decides_is_told(stuck: Clerk) -> None:
