@@ -12,24 +12,27 @@ from typing import Final
 from devices.slip import Slip, Text
 from posd.ledger.backup import sync
 from posd.ledger.ledger import Ledger, moment
-from posd.ledger.records import State
+from posd.ledger.records import OrderRecord, State
 from posd.ledger.retirement import retire, retirement_of
 from posd.moving import MoveRefused, mark_retired, obstacles
 from posd.settings import Configuration
 from posd.texts import amount_text
 
 _STAMP: Final = "%Y-%m-%d %H:%M:%S"
+_NAMED_AT_MOST: Final = 10  # orders in one line
 
 
 def close_down(
     ledger: Ledger,
     configuration: Configuration,
     observe: Callable[[str], None] = lambda _step: None,
+    *,
+    although_unpaid: bool = False,
 ) -> list[str]:
     """Retire this ledger for good and erase its card numbers; the lines of the report. Closes the ledger.
 
     Repeated after a power cut it ends what was begun. A terminal whose data has moved is closed this way too.
-    Raises MoveRefused, LedgerError.
+    although_unpaid: orders that nobody has paid do not keep it open. Raises MoveRefused, LedgerError.
     """
     try:
         before = retirement_of(ledger)
@@ -37,6 +40,8 @@ def close_down(
             raise MoveRefused(f"{'; '.join(found)}: let the terminal finish and settle first")
         if before is None and ledger.settings.get("restored", False):
             raise MoveRefused("this ledger was restored: a supervisor must confirm its list first")
+        if before is None and not although_unpaid and (unpaid := _unpaid(ledger)):
+            raise MoveRefused(_about_unpaid(unpaid))
         if before is None or before.why != "closed":
             retire(ledger, "closed")
             observe("retired")
@@ -45,6 +50,24 @@ def close_down(
         return report(ledger, configuration)
     finally:
         ledger.close()
+
+
+def _unpaid(ledger: Ledger) -> list[OrderRecord]:
+    """Oldest first, held ones too; none of a ledger that moved: they are paid at the other terminal."""
+    if any(what == "terminal_moved" for _, _, what, _ in ledger.audit.entries()):
+        return []
+    orders = [*ledger.orders.unpaid(held=False), *ledger.orders.unpaid(held=True)]
+    return sorted(orders, key=lambda order: order.id)
+
+
+def _about_unpaid(unpaid: Sequence[OrderRecord]) -> str:
+    named = ", ".join(order.number for order in unpaid[:_NAMED_AT_MOST])
+    more = ", ..." if len(unpaid) > _NAMED_AT_MOST else ""
+    due = amount_text(sum(order.due for order in unpaid))
+    return (
+        f"{len(unpaid)} orders are not paid, {due} in all (order {named}{more}):"
+        " take the money or cancel them first (menu 5, 1; held ones 5, 3), or close with --unpaid-orders"
+    )
 
 
 def report(ledger: Ledger, configuration: Configuration) -> list[str]:
@@ -69,6 +92,13 @@ def report(ledger: Ledger, configuration: Configuration) -> list[str]:
         lines += [
             f"  {case.stan} {amount_text(case.amount):>11} {moment(case.created_at):%m-%d %H:%M}"
             for case in cases
+        ]
+    unpaid = _unpaid(ledger)
+    if unpaid:
+        lines.append(f"未付订单 / UNPAID ORDERS {len(unpaid)}")
+        lines += [
+            f"  {order.number} {amount_text(order.due):>11} {moment(order.created_at):%m-%d %H:%M}"
+            for order in unpaid
         ]
     return [*lines, "密钥销毁 / KEYS TO BE WIPED"]
 

@@ -67,11 +67,16 @@ def add_close(parser: argparse.ArgumentParser) -> None:
     """The options of `posd close`."""
     parser.description = (
         "Close this terminal for good: it must be settled; its card numbers are erased and its keys wiped."
-        " Nothing brings it back."
+        " Nothing brings it back. Refused while orders are not paid, unless that is meant."
     )
     _common(parser, _close)
     parser.add_argument("--report", type=Path, required=True, metavar="FILE", help="what there was")
     parser.add_argument("--print", action="store_true", help="the report on the printer too")
+    parser.add_argument(
+        "--unpaid-orders",
+        action="store_true",
+        help="although orders are not paid: the report lists them",
+    )
 
 
 def _common(parser: argparse.ArgumentParser, work: Work) -> None:
@@ -165,7 +170,7 @@ def _close(configuration: Configuration, options: argparse.Namespace) -> list[st
     )  # a place that cannot be written to is found out before anything else
     try:
         with _opened(configuration) as ledger:
-            lines = close_down(ledger, configuration)
+            lines = close_down(ledger, configuration, although_unpaid=options.unpaid_orders)
     except BaseException:
         options.report.unlink()
         raise

@@ -267,12 +267,41 @@ def test_a_terminal_that_is_not_settled_is_not_closed(
 
 
 @pytest.fixture
-def settled(tmp_path: Path) -> Shop:
+def indebted(tmp_path: Path) -> Shop:
+    """Settled, with an order that nobody has paid."""
     shop = Shop(tmp_path / "settled", 1)
     declined = SALE.partition("expect screen 请撕纸")[0] + "expect ledger last declined\n"
     shop.play(SIGNED_IN + "host does 51 to next sale\n" + declined)
-    shop.off()
     return shop
+
+
+@pytest.fixture
+def settled(indebted: Shop) -> Shop:
+    indebted.press("cancel", "confirm", "1", *"123456", "confirm", *"2", "confirm", "confirm", "1")
+    assert "订单000002 已取消" in indebted.screen()
+    indebted.off()
+    return indebted
+
+
+def test_orders_that_nobody_has_paid_keep_a_terminal_from_being_closed(
+    indebted: Shop, tmp_path: Path, capsys: Output
+) -> None:
+    assert indebted.tool("close", "--report", tmp_path / "report") == 2
+    error = capsys.readouterr().err
+    assert "1 orders are not paid, 7.00 in all (order 000002)" in error
+    assert "--unpaid-orders" in error
+    assert all(file.exists() for file in key_files(indebted))
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_terminal_that_is_closed_with_unpaid_orders_lists_them_in_its_report(
+    indebted: Shop, tmp_path: Path
+) -> None:
+    assert indebted.tool("close", "--report", tmp_path / "report", "--unpaid-orders") == 0
+    report = (tmp_path / "report").read_text()
+    assert "未付订单 / UNPAID ORDERS 1" in report
+    assert "000002        7.00" in report
+    assert not any(file.exists() for file in key_files(indebted))
 
 
 def test_closing_wipes_the_keys_and_leaves_a_report(
@@ -316,8 +345,10 @@ def test_the_report_is_printed_where_there_is_a_printer(
 def test_a_terminal_that_moved_is_closed_when_the_other_one_trades(
     old: Shop, tmp_path: Path
 ) -> None:
+    old.press(*"900", "confirm", "cancel", "cancel")  # an order that is paid there
     assert old.export(tmp_path / "archive", "--force") == 0
     assert old.tool("close", "--report", tmp_path / "report") == 0
+    assert "UNPAID" not in (tmp_path / "report").read_text()
     assert not any(file.exists() for file in key_files(old))
 
 
