@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
-import time
+import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from posd.diagnostics.posctl.connection import Connection
+from posd.diagnostics.socket_path import connect
 from posd.testing.player import Player
 from posd.testing.real import RealStage
 from posd.testing.script import parse, parse_line
@@ -95,20 +99,79 @@ def shop(directory: Path, **settings: object) -> Iterator[Shop]:
 
 
 def follow(terminal: Shop, *words: str) -> subprocess.Popen[str]:
-    """posctl going on beside us, once the terminal has let it in and has had time to hear it."""
-    before = connections(terminal)
+    """posctl going on beside us, once the terminal has heard what it asks for."""
+    between = Between(terminal.socket)
     process = subprocess.Popen(
-        [sys.executable, "-m", "posd.diagnostics.posctl", "--socket", str(terminal.socket), *words],
+        [sys.executable, "-m", "posd.diagnostics.posctl", "--socket", str(between.path), *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         env={**os.environ, "PYTHONUTF8": "1"},
     )  # fmt: skip
-    while connections(terminal) <= before and process.poll() is None:
-        time.sleep(0.02)
-    time.sleep(0.7)
+    assert between.asked.wait(60), "posctl asked for nothing"
+    # The terminal takes its clients in turn: who comes after that request is answered after it.
+    with terminal.connection() as connection:
+        assert list(connection.ask("screen"))
     return process
 
 
-def connections(terminal: Shop) -> int:
-    """How many are connected to its socket (proc(5): state 03)."""
-    rows = [row.split() for row in Path("/proc/net/unix").read_text().splitlines()]
-    return sum(row[5] == "03" and row[-1] == str(terminal.socket) for row in rows if len(row) > 7)
+def said_until(process: subprocess.Popen[str], wanted: str) -> str:
+    """What it writes up to the line in which this stands; raises when it ends without it."""
+    assert process.stdout is not None
+    said = ""
+    late = threading.Timer(60, process.kill)
+    late.start()
+    for line in process.stdout:
+        said += line
+        if wanted in line:
+            break
+    late.cancel()
+    assert wanted in said
+    return said
+
+
+def rest_of(process: subprocess.Popen[str]) -> str:
+    """What it writes from now on, to its end."""
+    assert process.stdout is not None
+    late = threading.Timer(60, process.kill)
+    late.start()
+    said = process.stdout.read()
+    process.communicate()  # it has ended; its error output is small
+    late.cancel()
+    return said
+
+
+class Between:
+    """A socket for one client of the terminal, which knows when that one has asked for something."""
+
+    def __init__(self, terminal: Path) -> None:
+        self._terminal = terminal
+        self.asked = threading.Event()
+        """The client's first words lie at the terminal."""
+        self._directory = tempfile.TemporaryDirectory(prefix="posd-")
+        self.path = Path(self._directory.name) / "s"
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(self.path))
+        self._listening.listen(1)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with self._directory, self._listening:
+            client, _ = self._listening.accept()
+        with client, connect(self._terminal, 60) as server:
+            server.settimeout(None)
+            back = threading.Thread(target=pass_on, args=(server, client), daemon=True)
+            back.start()
+            pass_on(client, server, self.asked)
+            back.join()
+
+
+def pass_on(
+    source: socket.socket, target: socket.socket, passed: threading.Event | None = None
+) -> None:
+    """Bytes from one to the other until either has ended."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+            if passed is not None:
+                passed.set()
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
