@@ -93,6 +93,9 @@ class Applications:
 
     def waiting_count(self) -> int:
         """How many nobody has decided."""
+        return self._database.remembered("waiting_applications", self._count_waiting)
+
+    def _count_waiting(self) -> int:
         row = self._database.one(
             """SELECT count(*) AS n FROM order_applications INDEXED BY order_applications_waiting
                WHERE verdict = ''"""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from posd.ledger.errors import LedgerDamaged, LedgerError, LedgerFailed, LedgerInUse
 from posd.ledger.migration import BeforeStep, migrate
 from posd.ledger.schema import MIGRATIONS
+
+Answer = TypeVar("Answer")
 
 _IN_USE = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
 _DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
@@ -19,6 +21,7 @@ _DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 PAGES_BEFORE_CHECKPOINT: Final = 1000
 """Pages of the write-ahead log after which a commit copies them into the file, if no idle moment did."""
 
+_MOST_REMEMBERED: Final = 64  # answers; a terminal at work has some ten
 _PAGES_A_STEP: Final = 64  # of a backup: a commit waits no longer than one step takes
 
 
@@ -57,6 +60,8 @@ class Database:
         self._label: str | None = None
         self._broken: str | None = None
         self._failed = failed
+        self._remembered: dict[Hashable, Any] = {}
+        self._remembered_at = -1  # how many rows this connection had changed by then
         try:
             # A backup is read by a thread of the edge; SQLite itself lets one call in at a time.
             self._connection = sqlite3.connect(
@@ -149,6 +154,27 @@ class Database:
         while (row := self._fetch(cursor.fetchone)) is not None:
             yield row
 
+    def remembered(self, question: Hashable, ask: Callable[[], Answer]) -> Answer:
+        """What ask() answers from this database; not asked again until something is written.
+
+        For what is looked at after every event, of which few write. Its answers are small, never changed
+        by who gets them, and hold no plain secret. Inside a commit nothing is remembered.
+        Raises LedgerFailed.
+        """
+        if self._label is not None:
+            return ask()
+        if self._broken is not None:
+            raise LedgerFailed(self._broken)
+        changes: int = self._fetch(lambda: self._connection.total_changes)
+        if changes != self._remembered_at or len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+            self._remembered_at = changes
+        elif question in self._remembered:
+            known: Answer = self._remembered[question]
+            return known
+        answer = self._remembered[question] = ask()
+        return answer
+
     def _fetch(self, fetch: Callable[[], Any]) -> Any:
         """Rows are read when they are fetched: the disk may fail here too."""
         try:
@@ -203,6 +229,7 @@ class Database:
 
     def _roll_back(self) -> None:
         """Nothing of the commit stays. An error of SQLite's may have rolled back already."""
+        self._remembered.clear()
         if not self._connection.in_transaction:
             return
         try:

@@ -19,8 +19,11 @@ class Settings:
         self._database = database
 
     def get(self, name: str, default: Any = None) -> Any:
-        row = self._database.one("SELECT value FROM settings WHERE name = ?", (name,))
+        row = self._database.remembered(("setting", name), lambda: self._row(name))
         return default if row is None else unpack(row["value"])
+
+    def _row(self, name: str) -> sqlite3.Row | None:
+        return self._database.one("SELECT value FROM settings WHERE name = ?", (name,))
 
     def put(self, name: str, value: object) -> None:
         self._database.write(
@@ -69,6 +72,11 @@ class PrintJobs:
 
     def waiting_count(self, transaction: int | None = None) -> int:
         """How many are not yet printed; of one transaction when it is named."""
+        return self._database.remembered(
+            ("waiting_slips", transaction), lambda: self._count_waiting(transaction)
+        )
+
+    def _count_waiting(self, transaction: int | None) -> int:
         row = self._database.one(
             """SELECT count(*) AS n FROM print_jobs
                WHERE done_at IS NULL AND (?1 IS NULL OR transaction_id = ?1)""",
