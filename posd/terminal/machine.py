@@ -262,9 +262,9 @@ class _State(NestedState):
 
 
 class _Change(NestedTransition):
-    """A row when it is tried. Steps have no callbacks for transitions to look for, and a row leads to a step.
+    """A row when it is taken. Steps have no callbacks for transitions to look for, and a row leads to a step.
 
-    Not one for every row from the start on: they would be a megabyte and a half, and a key tries few of them.
+    Not one for every row from the start on: they would be a megabyte and a half, and a key takes one of them.
     """
 
     def __init__(self, row: Row, flow: str) -> None:
@@ -272,7 +272,6 @@ class _Change(NestedTransition):
         super().__init__(
             row.state,
             cast(str, None if row.then == STAY else dest),
-            cast(Any, _call(row.when)),
             after=_call(row.do),
         )
 
@@ -281,7 +280,7 @@ class _Change(NestedTransition):
 
 
 class _Event(NestedEvent):
-    """A dialogue is in one step of one flow, never in two: no tree of states is built for each key."""
+    """The rows of one event. A guard is asked before anything is made of its row: most do not hold."""
 
     def __init__(self, name: str, machine: HierarchicalMachine) -> None:
         super().__init__(name, machine)
@@ -289,19 +288,26 @@ class _Event(NestedEvent):
 
     def trigger_nested(self, event_data: Any) -> bool:
         """The step's rows, then those of the whole flow, as the library's own order is."""
-        step: str = event_data.model.state
+        position: _Position = event_data.model
+        step, dialogue, event = position.state, position.dialogue, event_data.args[0]
         flow = step.partition(".")[0]
         for source in (step, flow):
             for row in self.rows.get(source, ()):
-                if _Change(row, flow).execute(event_data):
-                    event_data.result = True
+                if row.when is None or row.when(dialogue, event):
+                    event_data.result = _Change(row, flow).execute(event_data)
                     return True
         return False
 
 
 class _Machine(HierarchicalMachine):
+    """A dialogue is in one step of one flow, never in two: no tree of states is built for each key."""
+
     state_cls = _State
     event_cls = _Event
+
+    def _trigger_event_nested(self, event_data: Any, trigger: str, _state_tree: Any) -> bool:
+        event_data.event = self.events[trigger]
+        return cast(_Event, event_data.event).trigger_nested(event_data)
 
 
 class _Position:
@@ -380,7 +386,7 @@ def _add_rows(machine: _Machine, flow: Flow) -> None:
         event.rows[sources[row.state]].append(row)
 
 
-def _call(function: Guard | Action | None) -> list[str | Callable[..., bool | None]]:
+def _call(function: Action | None) -> list[str | Callable[..., None]]:
     if function is None:
         return []
     return [lambda event_data: function(event_data.model.dialogue, event_data.args[0])]
