@@ -12,7 +12,7 @@ from devices import columns as grid
 from posd.ledger.ledger import Ledger
 from posd.ledger.records import State, TransactionRecord
 from posd.terminal.screens import Screen
-from posd.terminal.story import CASE_CLOSED, story
+from posd.terminal.story import story
 from posd.texts import Catalogue, amount_text
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def cases(ledger: Ledger) -> list[Case]:
 
 
 def is_closed(ledger: Ledger, record: TransactionRecord) -> bool:
-    return any(step.what == CASE_CLOSED for step in ledger.transactions.steps(record.id))
+    return ledger.transactions.verdict(record.id) is not None
 
 
 def waits_for_a_person(ledger: Ledger) -> int:
