@@ -30,8 +30,8 @@ _BLIND: Final = 0.2  # s between the keys of a clerk who sees nothing
 _NOTICE: Final = 1.0  # s that a screen may take to answer a key
 _QUIET: Final = 0.015  # s without a change between the keys of one line
 _REACTION: Final = 0.05  # s from a screen that was waited for to the next key: faster than anybody
-_READY: Final = 10.0  # s that the first screen may take
-_STOP: Final = 10.0  # s that an ordered end may take
+_READY: Final = 60.0  # s that the first screen may take, on a machine that has no time for us
+_STOP: Final = 60.0  # s that an ordered end may take there
 _LAST_LINES: Final = 5
 _LAUNCHER: Final = """\
 import ctypes, os, signal, sys
@@ -51,6 +51,8 @@ class RealStage:
     printer_bytes_per_second: what its printer takes; None is as fast as the machine. command: of
     `posd`, with its options: `run`, or one that runs the terminal too.
     """
+
+    patience = 30.0  # a machine may be slow
 
     def __init__(
         self,

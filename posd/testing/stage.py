@@ -103,6 +103,8 @@ class Stage(Protocol):
     """
 
     witness: Witness
+    patience: float
+    """s that an expectation may take to come true unless its line says otherwise."""
 
     def configure(self, path: Sequence[str], value: SettingValue) -> None:
         """A setting of the terminal by its path in the configuration file; before power_on."""
