@@ -34,6 +34,11 @@ class SimulatedDisplay(PseudoTerminal):
         """The rows from the top, each exactly as wide as the screen."""
         return self.screen.rows()
 
+    def resize(self, columns: int, lines: int, encoding: Encoding) -> None:
+        """Makes it another display, blank."""
+        self._encoding = encoding
+        self._change(Screen(columns, lines, encoding))
+
     def power_cycle(self) -> None:
         """Blanks the screen, as a display does that lost its power; the line stays up."""
         self._change(Screen(self.screen.columns, self.screen.lines, self._encoding))

@@ -21,6 +21,7 @@ from devices.simulated.pseudo_terminal import PseudoTerminal
 from devices.slip import cut_row
 from posd.acquirer.server import AcquirerServer
 from posd.core.events import Key
+from posd.settings import DeviceSettings
 from posd.testing.installation import Installation
 from posd.testing.stage import Screen, Slip, Witness
 from posd.testing.steps import Disturbance, Part
@@ -68,6 +69,15 @@ class Counter:
         }
         self._held_off: set[PseudoTerminal] = set()
         self._cut = cut_row(self.printer.mechanism.columns)
+
+    def size(self, devices: DeviceSettings) -> None:
+        """Be as large as the terminal believes: a printer of 80 mm paper, a display of more rows."""
+        if devices.printer is not None:
+            self.printer.mechanism.columns = devices.printer.columns
+            self._cut = cut_row(devices.printer.columns)
+        if devices.display is not None:
+            display = devices.display
+            self.display.resize(display.columns, display.lines, display.encoding)
 
     def power_cut(self) -> None:
         """Display and printer lose what they hold, as the terminal does."""

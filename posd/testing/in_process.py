@@ -70,7 +70,9 @@ class InProcessStage:
     def configure(self, path: Sequence[str], value: SettingValue) -> None:
         if self._host is not None:
             raise StageError("settings come before anything else")
-        self.installation.configure(path, value)
+        printer = self.installation.configure(path, value).devices.printer
+        if printer is not None:
+            self.printer.columns = printer.columns
 
     @property
     def powered(self) -> bool:

@@ -57,15 +57,18 @@ class Installation:
             "devices": {role: {"port": f"dev/{role}", "speed": LINE_SPEED} for role in ROLES},
         }
 
-    def configure(self, path: Sequence[str], value: SettingValue) -> None:
-        """Change a setting by its path. Raises StageError when the terminal would not take it."""
+    def configure(self, path: Sequence[str], value: SettingValue) -> Configuration:
+        """Change a setting by its path; what the terminal is told now.
+
+        Raises StageError when the terminal would not take it.
+        """
         table = self._settings
         for name in path[:-1]:
             table = table.setdefault(name, {})
             if not isinstance(table, dict):
                 raise StageError(f"{'.'.join(path)}: {name} is a setting, not a section")
         table[path[-1]] = value
-        self.load()
+        return self.load()
 
     def load(self) -> Configuration:
         """Write the configuration file and read it as the daemon does. Raises StageError."""

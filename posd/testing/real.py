@@ -81,7 +81,8 @@ class RealStage:
     def configure(self, path: Sequence[str], value: SettingValue) -> None:
         if self._acquiring is not None:
             raise StageError("settings come before anything else")
-        self.installation.configure(path, value)
+        devices = self.installation.configure(path, value).devices
+        self._loop.call(lambda: self._counter.size(devices))
 
     @property
     def powered(self) -> bool:

@@ -92,7 +92,8 @@ class VirtualPrinter:
         self.report: Callable[[Event], None] | None = None
         self._world = world
         self._witness = witness
-        self._columns = columns
+        self.columns = columns
+        """How wide its paper is."""
         self._lines_left = ROLL
         self._plugged = True
         self._jobs: deque[tuple[int, slips.Slip]] = deque()
@@ -204,8 +205,8 @@ class VirtualPrinter:
             self._fail(job, self._trouble, complete=False)
             return
         self._printing = True
-        rows = slips.lay_out(slip, self._columns)
-        cut = slips.cut_row(self._columns)
+        rows = slips.lay_out(slip, self.columns)
+        cut = slips.cut_row(self.columns)
         self._print_row(job, [row for row in rows if row != cut], 0, self._power)
 
     def _give_up(self, job: int, power: int) -> None:
