@@ -19,7 +19,7 @@ import pytest
 import posd
 from posd.testing.panel import HELP
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 class Window:
