@@ -185,8 +185,7 @@ class Actions:
             async for line in probe(self._terminal.configuration.host):
                 say(m.Step(id=identity, text=line))
         except ProbeFailed as error:
-            hint = "check network, address and port in [host]; then posctl explain E201"
-            say(m.Failed(id=identity, reason="failed", text=str(error), hint=hint))
+            say(m.Failed(id=identity, reason="failed", text=str(error), hint=error.hint))
         else:
             say(m.Done(id=identity, text="the acquirer can be reached"))
 

@@ -10,15 +10,30 @@ import contextlib
 import os
 import ssl
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import Final, cast
 
 from posd.host.addresses import numeric_addresses
-from posd.host.tls import check_pin, make_context
+from posd.host.tls import (
+    HANDSHAKE_ENDED,
+    HANDSHAKE_ENDED_WORDS,
+    WrongCertificateError,
+    check_pin,
+    make_context,
+)
 from posd.settings import HostSettings
+
+_NETWORK: Final = "check network, address and port in [host]; then posctl explain E201"
+_TRUST: Final = (
+    "look at the clock, then at ca_file or certificate_pin in [host]; posctl explain E207"
+)
 
 
 class ProbeFailed(Exception):
-    """What went wrong, in words that hold nothing secret."""
+    """What went wrong, in words that hold nothing secret, and what to look at."""
+
+    def __init__(self, text: str, hint: str = _NETWORK) -> None:
+        super().__init__(text)
+        self.hint = hint
 
 
 async def probe(settings: HostSettings) -> AsyncIterator[str]:
@@ -74,9 +89,13 @@ async def _protected(settings: HostSettings, writer: asyncio.StreamWriter) -> st
     except TimeoutError:
         raise ProbeFailed(f"TLS: no answer within {settings.connect_seconds:g} s") from None
     except ssl.SSLCertVerificationError as error:
-        raise ProbeFailed(f"certificate refused: {error.verify_message}") from None
+        raise ProbeFailed(f"certificate refused: {error.verify_message}", _TRUST) from None
+    except WrongCertificateError as error:
+        raise ProbeFailed(str(error), _TRUST) from None
+    except HANDSHAKE_ENDED:
+        raise ProbeFailed(HANDSHAKE_ENDED_WORDS) from None
     except (OSError, ValueError) as error:
-        raise ProbeFailed(f"TLS: {_words(error)}") from None
+        raise ProbeFailed(f"TLS: {_words(error)}", _TRUST) from None
     return f"{connection.version()}, the certificate is good"
 
 

@@ -16,7 +16,12 @@ import structlog
 
 from posd.core.events import Event, HostConnected, HostFailed, HostReceived
 from posd.host.addresses import numeric_addresses
-from posd.host.tls import WrongCertificateError, check_pin
+from posd.host.tls import (
+    HANDSHAKE_ENDED,
+    HANDSHAKE_ENDED_WORDS,
+    WrongCertificateError,
+    check_pin,
+)
 from posd.settings import HostSettings
 from protocol import FrameReader
 from protocol.errors import LengthAboveCap
@@ -164,6 +169,8 @@ class HostConnection:
             return f"certificate refused: {error.verify_message}"
         if isinstance(error, TimeoutError) and not error.errno:
             return f"no connection within {self._settings.connect_seconds:g} s"
+        if isinstance(error, HANDSHAKE_ENDED) and self._tls is not None:
+            return HANDSHAKE_ENDED_WORDS
         return _words(error)
 
 

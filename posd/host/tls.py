@@ -5,16 +5,22 @@ from __future__ import annotations
 import hmac
 import ssl
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from posd.settings import HostSettings
+
+HANDSHAKE_ENDED: Final = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+"""How asyncio says that the other side ended the connection in the handshake."""
+HANDSHAKE_ENDED_WORDS: Final = (
+    "the host ended the connection in the TLS handshake: does it speak TLS on this port?"
+)
 
 
 class WrongCertificateError(ConnectionError):
     """The host's certificate is not the pinned one."""
 
     def __init__(self) -> None:
-        super().__init__("the host's certificate is not the one of certificate_pin")
+        super().__init__("the host's certificate is not the pinned one")
 
 
 def make_context(settings: HostSettings) -> ssl.SSLContext:

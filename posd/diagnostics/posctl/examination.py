@@ -337,13 +337,13 @@ def acquirer(patient: Patient) -> Findings:
     steps: list[str] = []
 
     async def look() -> None:
-        steps.extend([line async for line in probe(host)])
+        async for line in probe(host):
+            steps.append(line)  # noqa: PERF401 - those before one that fails are told too
 
     try:
         asyncio.run(look())
     except ProbeFailed as error:
-        fix = "network cable or modem; address and port in [host]; posctl explain E201"
-        yield Finding("bad", "acquirer", "; ".join([*steps, str(error)]), fix)
+        yield Finding("bad", "acquirer", "; ".join([*steps, str(error)]), error.hint)
     else:
         yield Finding("good", "acquirer", "; ".join(steps))
 

@@ -97,7 +97,7 @@ def test_every_event_is_seen_when_all_of_it_has_been_done(watched: Watched) -> N
         ("connection refused", ErrorCode.NO_CONNECTION),
         ("no connection within 10 s", ErrorCode.NO_CONNECTION),
         ("certificate refused: certificate has expired", ErrorCode.CERTIFICATE),
-        ("the host's certificate is not the one of certificate_pin", ErrorCode.CERTIFICATE),
+        ("the host's certificate is not the pinned one", ErrorCode.CERTIFICATE),
         ("TLS: WRONG_VERSION_NUMBER", ErrorCode.CERTIFICATE),
     ],
 )
