@@ -42,7 +42,7 @@ _WITHOUT_PAPER: Final = ("keypad", "display", "card_reader")
 class InProcessStage:
     """One terminal below one directory. seed: of keys, nonces and whatever else is random."""
 
-    patience = 10.0
+    patience = 1.0
 
     def __init__(self, directory: Path, seed: int = 0) -> None:
         self.world = World()

@@ -14,7 +14,8 @@ from posd.testing.script import Script, fill_in
 from posd.testing.stage import Received, Screen, Slip, Stage, StageError
 from posd.testing.steps import Step
 
-REST: Final = 3.0  # times the stage's patience that both ledgers may take: reversals have back-offs
+PATIENCE: Final = 10.0  # s that an expectation may take to come true unless its line says otherwise
+REST: Final = 30.0  # s that both ledgers may take to agree: reversals have back-offs
 
 
 class ExpectationError(Exception):
@@ -132,7 +133,7 @@ class Player:
 
     def _cut_power(self, *, while_waiting: bool) -> None:
         stage = self._stage
-        if while_waiting and not stage.let_pass(stage.patience, stage.waiting_for_answer):
+        if while_waiting and not self._come_true(stage.waiting_for_answer, None):
             raise UnmetError(
                 "expected a request that the host has not answered\n"
                 f"{self._screen_in_words()}\n(order it: host does no-answer to next sale)"
@@ -261,8 +262,7 @@ class Player:
             )
 
     def _agree(self, seconds: float | None) -> None:
-        longest = REST * self._stage.patience if seconds is None else seconds
-        if not self._come_true(lambda: self.comparison().agree, longest):
+        if not self._come_true(lambda: self.comparison().agree, seconds, REST):
             self._complain("expected ledgers that agree", str(self.comparison()))
 
     def comparison(self) -> Comparison:
@@ -304,8 +304,11 @@ class Player:
 
     # --- in common --------------------------------------------------------------------------------
 
-    def _come_true(self, condition: Callable[[], bool], seconds: float | None) -> bool:
-        return self._stage.let_pass(self._stage.patience if seconds is None else seconds, condition)
+    def _come_true(
+        self, condition: Callable[[], bool], seconds: float | None, default: float = PATIENCE
+    ) -> bool:
+        longest = default if seconds is None else seconds
+        return self._stage.let_pass(self._stage.patience * longest, condition)
 
     def _complain(self, expected: str, found: str) -> None:
         raise UnmetError(f"{expected}\n{found}")

@@ -52,7 +52,7 @@ class RealStage:
     `posd`, with its options: `run`, or one that runs the terminal too.
     """
 
-    patience = 30.0  # a machine may be slow
+    patience = 3.0
 
     def __init__(
         self,

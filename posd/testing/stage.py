@@ -104,7 +104,7 @@ class Stage(Protocol):
 
     witness: Witness
     patience: float
-    """s that an expectation may take to come true unless its line says otherwise."""
+    """How often the time that it may take an expectation is given: more where machines are slow."""
 
     def configure(self, path: Sequence[str], value: SettingValue) -> None:
         """A setting of the terminal by its path in the configuration file; before power_on."""
