@@ -43,6 +43,10 @@ PARTS: Final = (
     Part("posd.example.toml", "etc/posd", edited=True),
 )
 
+COMMANDS: Final = ("posd", "posctl")
+_LINKS: Final = PurePosixPath("usr/local/bin")
+_ON_THE_PATH: Final = ("/bin", "/usr/bin", "/usr/local/bin")
+
 NEXT_STEPS: Final = """\
 Next, as root:
   systemd-sysusers && systemd-tmpfiles --create    # the user posd, the group posd-tech, directories
@@ -82,7 +86,7 @@ def sources() -> Path:
 
 
 def install(root: Path, program: PurePosixPath) -> list[str]:
-    """Put every part below root; returns what was done, a line a file. Raises InstallError.
+    """Put every part and links to the commands below root; what was done, a line each. Raises InstallError.
 
     program: the `posd` that the unit starts, as it is called once root is `/`. A part that is edited on
     the machine and differs is left, and what this version brings lies beside it as NAME.new.
@@ -99,9 +103,29 @@ def install(root: Path, program: PurePosixPath) -> list[str]:
         try:
             done.append(_put(part, path, content))
         except OSError as error:
-            said = (error.strerror or type(error).__name__).lower()
-            raise InstallError(f"{path}: {said}") from None
+            raise _cannot(path, error) from None
+    if str(program.parent) not in _ON_THE_PATH:
+        done.extend(_link(root / _LINKS / name, program.with_name(name)) for name in COMMANDS)
     return done
+
+
+def _link(path: Path, target: PurePosixPath) -> str:
+    """A name that every shell and sudo finds: each hint of posd and posctl names one of these commands."""
+    try:
+        if path.is_symlink() and path.readlink() == Path(target):
+            return f"{path}: as it should be"
+        if path.exists() and not path.is_symlink():
+            return f"{path}: kept; it is no link, and {target} is not found by that name"
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+    except OSError as error:
+        raise _cannot(path, error) from None
+    return f"{path}: leads to {target}"
+
+
+def _cannot(path: Path, error: OSError) -> InstallError:
+    return InstallError(f"{path}: {(error.strerror or type(error).__name__).lower()}")
 
 
 def _put(part: Part, path: Path, content: bytes) -> str:

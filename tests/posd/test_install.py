@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from posd.cli import main
-from posd.install import PARTS, InstallError, _next_steps, install, sources
+from posd.install import COMMANDS, PARTS, InstallError, _next_steps, install, sources
 
 PROGRAM = PurePosixPath("/opt/posd/bin/posd")
 UNIT = "usr/local/lib/systemd/system/posd.service"
@@ -18,9 +18,34 @@ def test_every_file_of_the_directory_but_its_readme_is_installed(tmp_path: Path)
     install(tmp_path, PROGRAM)
     shipped = {path for path in sources().rglob("*") if path.is_file() and path.suffix != ".md"}
     assert shipped == {sources() / part.source for part in PARTS}
-    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {
+    assert {path for path in tmp_path.rglob("*") if path.is_file() and not path.is_symlink()} == {
         tmp_path / part.target for part in PARTS
     }
+
+
+def test_the_commands_are_found_by_every_shell(tmp_path: Path) -> None:
+    done = install(tmp_path, PROGRAM)
+    for name in COMMANDS:
+        link = tmp_path / "usr/local/bin" / name
+        assert link.readlink() == Path(PROGRAM.with_name(name))
+        assert f"{link}: leads to {PROGRAM.with_name(name)}" in done
+
+
+def test_links_follow_another_installation_and_never_replace_a_program(tmp_path: Path) -> None:
+    install(tmp_path, PROGRAM)
+    links = tmp_path / "usr/local/bin"
+    (links / "posctl").unlink()
+    (links / "posctl").write_text("somebody's own")
+    done = install(tmp_path, PurePosixPath("/srv/new/bin/posd"))
+    assert (links / "posd").readlink() == Path("/srv/new/bin/posd")
+    assert (links / "posctl").read_text() == "somebody's own"
+    assert any("posctl: kept; it is no link" in line for line in done)
+
+
+@pytest.mark.parametrize("directory", ["/usr/bin", "/usr/local/bin"])
+def test_what_every_shell_finds_needs_no_links(tmp_path: Path, directory: str) -> None:
+    install(tmp_path, PurePosixPath(directory, "posd"))
+    assert not (tmp_path / "usr/local/bin").exists()
 
 
 def test_the_unit_starts_the_program_that_was_named_and_is_else_the_same(tmp_path: Path) -> None:
@@ -34,9 +59,9 @@ def test_the_unit_starts_the_program_that_was_named_and_is_else_the_same(tmp_pat
 
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
     install(tmp_path, PROGRAM)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert all(line.endswith(": as it should be") for line in install(tmp_path, PROGRAM))
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_what_was_edited_is_kept_and_the_new_version_lies_beside_it(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ SUPERVISOR, ADMINISTRATOR = "246810", "24681357"
 PASSWORDS = f"supervisor={SUPERVISOR}\nadministrator={ADMINISTRATOR}\n"
 MASTER, MASTER_CHECK = "0123456789ABCDEFFEDCBA9876543210", "08D7B4FB"
 LOAD = ("keys", "load", "--file=-", f"--check-value={MASTER_CHECK}")
-POSCTL = "/opt/posd/bin/posctl"
+POSCTL = "/usr/local/bin/posctl"  # as posd install links it
 TECHNICIAN, STRANGER = "technician", "stranger"
 COUNTER = """\
 [Service]
