@@ -8,6 +8,7 @@ has a deadline, and the clock of every event loop stands still while the process
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -20,6 +21,9 @@ settings.register_profile("everywhere", deadline=None, suppress_health_check=SLO
 settings.register_profile("ci", parent=settings.get_profile("everywhere"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("POSD_CI") == "1" else "everywhere")
 hurry_no_loop()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A job in the background of a shell: what the tests start would inherit that it hears no Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
