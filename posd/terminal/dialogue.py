@@ -134,6 +134,12 @@ class Dialogue:
         refuses = self.configuration.printing.without_printer == "refuse"
         return "no_printer" if refuses and not self.printer_ready else None
 
+    @property
+    def columns(self) -> int:
+        """How wide the display is."""
+        display = self.configuration.devices.display
+        return display.columns if display else _DEFAULT_COLUMNS
+
     def handle(self, event: Event) -> None:
         """Take what concerns the clerk; host events and timers are none of it."""
         match event:
@@ -395,8 +401,7 @@ class Dialogue:
     # -- the screen ------------------------------------------------------------------------------
 
     def _lay_out(self) -> LaidOut:
-        display = self.configuration.devices.display
-        columns = display.columns if display else _DEFAULT_COLUMNS
+        display, columns = self.configuration.devices.display, self.columns
         lines = display.lines if display else _DEFAULT_LINES
         if self._help_page is not None:
             return page(self._help_pages()[self._help_page], columns, lines)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from devices import columns as grid
 from posd.ledger.ledger import moment
 from posd.ledger.records import IN_DOUBT, State, TransactionRecord
 from posd.money.kinds import KINDS, Side
 from posd.terminal.originals import short_card
-from posd.terminal.screens import Screen
+from posd.terminal.screens import Screen, tail
 from posd.terminal.story import story
 from posd.texts import Catalogue, amount_text
+from protocol.transactions import BALANCE_INQUIRY
 
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
 
 _ROWS: Final = 10  # as many as the largest display shows
-_COLUMNS: Final = 16
 _DONE: Final = frozenset({State.APPROVED, State.VOIDED, State.COMPLETED})
 
 
@@ -68,16 +69,16 @@ def list_screen(dialogue: Dialogue) -> Screen:
         body = (dialogue.text("line.no_transaction"),)
         return Screen(dialogue.text("title.journal"), body, dialogue.text("hint.confirm"))
     found = dialogue.ledger.search.journal(dialogue.form.wanted, record.id, _ROWS)
-    rows = tuple(_row(each) for each in found)
+    rows = tuple(_row(dialogue, each) for each in found)
     return Screen(dialogue.text("title.journal"), rows, dialogue.text("hint.confirm_read"), 0)
 
 
-def _row(record: TransactionRecord) -> str:
-    """Voucher, mark and amount; of a very large amount only the yuan have room."""
-    mark = _mark(record)
-    amount = amount_text(record.booked_amount)
-    row = f"{record.stan}{mark}{amount}"
-    return row if len(row) <= _COLUMNS else f"{record.stan}{mark}{amount[:-3]}"
+def _row(dialogue: Dialogue, record: TransactionRecord) -> str:
+    """Voucher, mark and amount, which is always whole; what moves no money has its name instead."""
+    rest = f"{_mark(record)}{amount_text(record.booked_amount)}"
+    if record.kind == BALANCE_INQUIRY.name:
+        rest = f"{_mark(record)}{dialogue.text('menu.balance')}"
+    return f"{tail(record.stan, dialogue.columns - grid.width(rest))}{rest}"
 
 
 def _mark(record: TransactionRecord) -> str:

@@ -20,7 +20,7 @@ from posd.receipts import orders as slips
 from posd.terminal.cases import age_text
 from posd.terminal.choices import is_digit
 from posd.terminal.machine import IDLE, STAY, Row
-from posd.terminal.screens import Screen
+from posd.terminal.screens import Screen, tail
 from posd.texts import Catalogue, amount_text
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 Listed = Callable[["Dialogue"], list[OrderRecord]]
 """Which orders a list shows, in its order."""
 
-_COLUMNS: Final = 16
 _WORDS: Final = {
     "expired": "line.reason_expired",
     "not_paid": "line.reason_not_paid",
@@ -145,21 +144,20 @@ def list_screen(
     if order is None:
         return Screen(heading, (dialogue.text("line.no_orders"),), dialogue.text("hint.confirm"))
     now = dialogue.ledger.now()
-    rows = tuple(order_row(dialogue.catalogue, each, now) for each in found)
+    rows = tuple(order_row(dialogue.catalogue, each, now, dialogue.columns) for each in found)
     return Screen(heading, rows, dialogue.text(hint), found.index(order))
 
 
-def order_row(texts: Catalogue, order: OrderRecord, now: int) -> str:
-    """Number (of a held order its label), amount, and how old it is where there is room."""
+def order_row(texts: Catalogue, order: OrderRecord, now: int, columns: int) -> str:
+    """Number (of a held order its label), amount, and how old it is where there is room.
+
+    The amount is always whole; of a name that is too long for the rest its end is shown.
+    """
     name = order.label if order.held else order.number
     amount = amount_text(order.due if order.state is OrderState.UNPAID else order.amount)
-    row = f"{name} {amount}"
-    if grid.width(row) > _COLUMNS:
-        row = f"{name} {amount.partition('.')[0]}"
-    if grid.width(row) > _COLUMNS:
-        row = grid.fit(name, _COLUMNS)  # eleven digits and a large amount: the label tells
+    row = f"{tail(name, columns - len(amount) - 1)} {amount}"
     longer = f"{row} {age_text(texts, now - order.created_at)}"
-    return longer if grid.width(longer) <= _COLUMNS else row
+    return longer if grid.width(longer) <= columns else row
 
 
 # --- one order ------------------------------------------------------------------------------------

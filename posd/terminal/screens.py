@@ -62,8 +62,8 @@ def marked(screen: Screen, mark: str, columns: int) -> Screen:
     return replace(screen, title=title) if fits else screen
 
 
-def wrap(text: str, columns: int) -> list[str]:
-    """The text in rows, broken between words where that takes no more rows: Chinese words too.
+def wrap(text: str, columns: int, room: int = 0) -> list[str]:
+    """The text in rows, broken between words where that takes no more rows, or no more than there is room for.
 
     Rows as `devices.columns.wrap` has them may end within a Chinese word.
     """
@@ -77,12 +77,17 @@ def wrap(text: str, columns: int) -> list[str]:
             rows[-1] = longer
     anywhere = grid.wrap(text, columns)
     fits = all(grid.width(row) <= columns for row in rows)
-    return rows if fits and len(rows) <= len(anywhere) else anywhere
+    return rows if fits and len(rows) <= max(room, len(anywhere)) else anywhere
+
+
+def tail(text: str, columns: int) -> str:
+    """The text, or a star and as much of its end as fits: numbers are told apart by their ends."""
+    return text if grid.width(text) <= columns else f"*{text[1 - columns :]}"
 
 
 def page(text: str, columns: int, lines: int) -> LaidOut:
-    """One text over the whole screen."""
-    rows = wrap(text, columns)
+    """One text over the whole screen, broken between words as long as there is room for that."""
+    rows = wrap(text, columns, lines)
     return LaidOut(Picture(tuple(rows[:lines]), columns, lines), 0, tuple(rows[lines:]))
 
 

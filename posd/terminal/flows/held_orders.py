@@ -126,6 +126,26 @@ HOLD = assemble(
 # --- 解挂 -----------------------------------------------------------------------------------------
 
 
+def finds_no_label(dialogue: Dialogue, event: object) -> bool:
+    """Were digits typed that no label holds?"""
+    return has_label(dialogue, event) and not held_orders(dialogue)
+
+
+def say_no_label(dialogue: Dialogue, _event: object) -> None:
+    dialogue.say("say.no_such_label")
+
+
+def held_list(dialogue: Dialogue) -> Screen:
+    """With what was typed of a label in its title: the list holds only those."""
+    screen = list_screen(held_orders, "title.orders_held", "hint.held", dialogue)
+    if not has_label(dialogue, None):
+        return screen
+    title = dialogue.text("title.orders_held_with", label=dialogue.form.label)
+    if screen.selected is not None:
+        return Screen(title, screen.body, screen.hint, screen.selected)
+    return Screen(title, (dialogue.text("line.no_such_label"),), dialogue.text("hint.clear_digit"))
+
+
 def held_screen(dialogue: Dialogue) -> Screen:
     order = the_order(dialogue)
     return Screen(
@@ -154,12 +174,12 @@ HELD = assemble(
     "held",
     Part(
         (
-            Step("list", partial(list_screen, held_orders, "title.orders_held", "hint.held"),
-                 help="held"),
+            Step("list", held_list, help="held"),
             Step("shown", held_screen, help="held_order"),
         ),
         (
             *text_rows("list", LABEL),
+            Row("list", "confirm", finds_no_label, STAY, say_no_label),
             *list_rows("list", held_orders, "shown"),
             Row("shown", "digit", is_retired, STAY, say_retired),
             Row("shown", "confirm", None, STAY, partial(want, Action.PAY)),
@@ -171,4 +191,4 @@ HELD = assemble(
         ),
     ),
     before="menu.orders",
-)  # fmt: skip
+)

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 NOTICE_SECONDS: Final = 5.0
 LAST: Final = "last.shown"
-_STATUS_COLUMNS: Final = 16
 
 
 def is_signed_off(dialogue: Dialogue, _event: object) -> bool:
@@ -129,12 +128,11 @@ def screen(dialogue: Dialogue) -> Screen:
     prompt = "line.idle" if dialogue.money.signed_in else "line.idle_signed_off"
     if dialogue.money.retired is not None:
         prompt = "line.idle_retired"
-    first, second = _two_rows(status_words(dialogue))
+    first, second = two_rows(status_words(dialogue), dialogue.columns)
     name = dialogue.configuration.terminal.merchant_name
     if dialogue.configuration.is_training:
         name = f"{dialogue.text('status.training')} {name}"
-    name = grid.fit(name, _columns(dialogue))
-    return Screen(name, (dialogue.text(prompt), second), first)
+    return Screen(grid.fit(name, dialogue.columns), (dialogue.text(prompt), second), first)
 
 
 def status_words(dialogue: Dialogue) -> list[str]:
@@ -173,18 +171,19 @@ def status_words(dialogue: Dialogue) -> list[str]:
     return words
 
 
-def _two_rows(words: list[str]) -> tuple[str, str]:
-    """What fits the last row, and the rest for the row above it."""
+def two_rows(words: list[str], columns: int) -> tuple[str, str]:
+    """What fits the last row, and what of the rest fits the row above it: whole words only."""
+    first, rest = _fitting(words, columns)
+    second, _ = _fitting(rest, columns)
+    return first, second
+
+
+def _fitting(words: list[str], columns: int) -> tuple[str, list[str]]:
     for end in range(len(words), 0, -1):
         row = " ".join(words[:end])
-        if grid.width(row) <= _STATUS_COLUMNS:
-            return row, grid.fit(" ".join(words[end:]), _STATUS_COLUMNS)
-    return grid.fit(words[0], _STATUS_COLUMNS), grid.fit(" ".join(words[1:]), _STATUS_COLUMNS)
-
-
-def _columns(dialogue: Dialogue) -> int:
-    display = dialogue.configuration.devices.display
-    return display.columns if display else _STATUS_COLUMNS
+        if grid.width(row) <= columns:
+            return row, words[end:]
+    return "", words
 
 
 FLOW = Flow(

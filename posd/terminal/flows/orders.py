@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from devices import columns as grid
 from posd.ledger.order_rules import Action
 from posd.ledger.records import OrderState
 from posd.order_report import day_of
@@ -37,7 +35,7 @@ from posd.terminal.order_lists import (
     want,
     wants,
 )
-from posd.terminal.screens import Screen
+from posd.terminal.screens import Screen, tail
 from posd.texts import amount_text
 
 if TYPE_CHECKING:
@@ -46,7 +44,6 @@ if TYPE_CHECKING:
 CARD: Final = "sale.card"
 LABEL: Final = "hold.label"
 MEANS: Final = ("cash", "other")
-_COLUMNS: Final = 16
 _HOUR: Final = 3_600_000
 
 
@@ -98,9 +95,9 @@ def actions_screen(dialogue: Dialogue) -> Screen:
     """What can be done, under the order's number and what is due."""
     order = the_order(dialogue)
     due = amount_text(order.due)
-    title = f"{order.number} {due}"
+    number = tail(order.number, dialogue.columns - len(due) - 1)
     screen = choices.list_screen("title.order_actions", ITEMS, dialogue)
-    return replace(screen, title=title if grid.width(title) <= _COLUMNS else due)
+    return Screen(f"{number} {due}", screen.body, screen.hint, screen.selected)
 
 
 def wants_to_pay_when_closed(dialogue: Dialogue, event: object) -> bool:

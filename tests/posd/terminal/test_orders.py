@@ -321,9 +321,12 @@ def test_an_order_is_held_under_a_label_resumed_and_paid(clerk: Clerk) -> None:
     clerk.press("取消")
     shown = clerk.press("确认 5 3")
     assert "挂单 1笔" in shown
-    assert "13800138000" in shown
-    assert "没有订单" in clerk.press("9")
-    assert "挂单 1笔" in clerk.press("清除 138")
+    assert "*800138000 56.00" in shown
+    assert "没有这个标签" in clerk.press("9")
+    assert "没有这个标签 请按清除改正" in clerk.press("确认")
+    shown = clerk.press("清除 138")
+    assert "挂单 138" in shown
+    assert "*800138000 56.00" in shown
     assert "RMB 56.00" in clerk.press("确认")
     assert "请刷卡" in clerk.press("1")
     clerk.swipe_and_type_pin()
