@@ -63,7 +63,7 @@ def marked(screen: Screen, mark: str, columns: int) -> Screen:
 
 
 def wrap(text: str, columns: int, room: int = 0) -> list[str]:
-    """The text in rows, broken between words where that takes no more rows, or no more than there is room for.
+    """The text in rows, broken between words where that takes no more rows, or not above `room`.
 
     Rows as `devices.columns.wrap` has them may end within a Chinese word.
     """
