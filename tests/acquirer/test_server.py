@@ -320,7 +320,7 @@ def test_from_the_command_line_it_serves_and_prints_masked(terminal, master_key_
         assert asyncio.run(story()) == "00"
     finally:
         process.terminate()
-        printed, _ = process.communicate(timeout=10)
+        printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "622500******0014" in printed
     assert "6225000000000014" not in printed
@@ -333,7 +333,7 @@ def test_a_key_file_that_is_none_is_one_line_and_exit_code_2(tmp_path, content):
     if content is not None:
         path.write_text(content)
     ran = subprocess.run(
-        command("--master-key-file", path), capture_output=True, text=True, timeout=20, check=False
+        command("--master-key-file", path), capture_output=True, text=True, timeout=60, check=False
     )
     assert ran.returncode == 2
     assert ran.stderr.startswith(str(path))

@@ -98,7 +98,7 @@ def test_an_input_device_is_looked_for_by_its_path(installation: Installation) -
 def status(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(20)
+        listener.settimeout(60)
         yield listener
 
 
@@ -120,7 +120,7 @@ def test_the_daemon_starts_without_any_device_and_a_technician_sees_which(
         assert daemon.poll() is None
     finally:
         daemon.terminate()
-        out, _ = daemon.communicate(timeout=20)
+        out, _ = daemon.communicate(timeout=60)
     assert daemon.returncode == 0
     absent = [json.loads(line) for line in out.splitlines() if b"device_absent" in line]
     assert {entry["role"] for entry in absent} == set(ROLES)

@@ -56,7 +56,7 @@ class Counter:
     keys: list[Key]
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not true():
                 await asyncio.sleep(0.005)
 
@@ -249,7 +249,7 @@ def test_a_timer_fires_once_with_its_serial_and_a_stopped_one_never() -> None:
 def test_the_clocks_are_the_machines() -> None:
     clock = SystemClock()
     assert clock.monotonic() <= clock.monotonic()
-    assert abs((clock.now() - datetime.now()).total_seconds()) < 5  # noqa: TID251
+    assert abs((clock.now() - datetime.now()).total_seconds()) < 60  # noqa: TID251
     assert clock.now().tzinfo is None
 
 

@@ -51,7 +51,7 @@ def decode(datagram: bytes) -> dict[str, str]:
 def journald(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "journal"))
-        listening.settimeout(10)
+        listening.settimeout(60)
         yield listening
 
 

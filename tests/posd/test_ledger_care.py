@@ -182,11 +182,11 @@ def test_the_shipped_daemon_makes_a_copy_on_demand_and_goes_on_selling(tmp_path:
         assert stage.process is not None
         directory = stage.installation.state_directory / "backups"
         stage.process.send_signal(signal.SIGUSR1)
-        assert stage.let_pass(10, lambda: any(directory.glob("*.db")))
+        assert stage.let_pass(60, lambda: any(directory.glob("*.db")))
         (copy,) = Backups(directory).newest_first()
         backup.verify(copy.path)
         stage.process.send_signal(signal.SIGUSR1)
-        assert stage.let_pass(10, lambda: len(Backups(directory).newest_first()) == 2)
+        assert stage.let_pass(60, lambda: len(Backups(directory).newest_first()) == 2)
         assert stage.process.poll() is None
     finally:
         stage.close()

@@ -195,7 +195,7 @@ class Counterpart:
             await acquiring.close()
             structlog.reset_defaults()
 
-    async def shows(self, text: str, seconds: float = 15.0) -> None:
+    async def shows(self, text: str, seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while True:
                 self.counter.drain()
@@ -308,16 +308,24 @@ def test_no_exception_on_the_way_to_the_block_holds_a_digit(
     capsys: pytest.CaptureFixture[str],
     error: Exception,
 ) -> None:
+    tried = asyncio.Event()
+
     def broken(*_arguments: object) -> None:
+        tried.set()
         raise error
 
     monkeypatch.setattr(posd.pin_entry, "pin_block", broken)
 
     async def go_on(around: Counterpart, _terminal: _Terminal) -> None:
+        async with asyncio.timeout(60):
+            await tried.wait()
         await asyncio.sleep(0.3)
         error.__traceback__ = None  # this test's own reference keeps the frames alive
         around.keypad.press(keypad.Key.CANCEL)
-        await asyncio.sleep(0.3)
+        for _ in range(20):  # until the key has come
+            await asyncio.sleep(0.3)
+            if holders() == []:
+                break
         assert holders() == []
 
     play(tmp_path, go_on)
@@ -378,7 +386,7 @@ def enter(stage: Stage, seed: int) -> None:
 
 
 def expect(stage: Stage, text: str) -> None:
-    came = stage.let_pass(15.0, lambda: any(text in row for row in stage.witness.screen))
+    came = stage.let_pass(60.0, lambda: any(text in row for row in stage.witness.screen))
     assert came, stage.witness.screen
 
 

@@ -18,7 +18,7 @@ from posd.service_manager import HandedOver, ServiceManager
 def listener(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(5)
+        listening.settimeout(60)
         yield listening
 
 
@@ -42,7 +42,7 @@ def test_ready_status_alive_and_stopping_are_said_in_systemds_words(
 def test_an_abstract_address_is_understood() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(f"\0posd-test-{os.getpid()}")
-        listening.settimeout(5)
+        listening.settimeout(60)
         speaking = manager(f"@posd-test-{os.getpid()}")
         speaking.alive()
         assert listening.recv(100) == b"WATCHDOG=1"
@@ -117,7 +117,7 @@ def test_the_socket_that_was_handed_over_serves_every_life(tmp_path: Path) -> No
         [sys.executable, "-W", "ignore", "-c", HANDED_OVER, str(tmp_path / "socket")],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.stdout == "accepted False\n", done.stderr

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -31,7 +31,7 @@ class Heard:
         self.changed.set()
 
     async def until(self, count: int) -> list[Event]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.events) < count:
                 self.changed.clear()
                 await self.changed.wait()
@@ -105,10 +105,12 @@ def saying(*pieces: bytes, then: str = "wait") -> Answering:
     return answer
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def port_without_a_listener() -> Iterator[int]:
+    """It stays bound meanwhile: nobody else is given it."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield int(bound.getsockname()[1])
 
 
 def test_a_request_is_answered_over_the_connection() -> None:
@@ -181,10 +183,11 @@ def test_a_length_above_the_cap_ends_the_connection_after_the_good_frames() -> N
 
 def test_nobody_listening_is_a_failure_with_its_reason() -> None:
     async def main() -> None:
-        async with connection(free_port()) as (line, heard):
-            line.connect(1)
-            assert await heard.until(1) == [HostFailed(1, "connection refused")]
-            await heard.nothing_more()
+        with port_without_a_listener() as port:
+            async with connection(port) as (line, heard):
+                line.connect(1)
+                assert await heard.until(1) == [HostFailed(1, "connection refused")]
+                await heard.nothing_more()
 
     asyncio.run(main())
 
@@ -322,6 +325,9 @@ def test_closing_from_within_a_report_is_possible_and_stops_the_rest() -> None:
             settings = HostSettings(address="127.0.0.1", port=host.port)
             line = HostConnection(settings, 4096, close_at_the_first_frame, None)
             line.connect(1)
+            async with asyncio.timeout(60):
+                while len(heard) < 2:
+                    await asyncio.sleep(0.005)
             await asyncio.sleep(0.1)
             assert heard == [HostConnected(1), HostReceived(1, FRAME)]
             await line.end()

@@ -25,7 +25,7 @@ def demo(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=20,  # s: nobody waits longer to see what it is
+        timeout=120,
     )
 
 
