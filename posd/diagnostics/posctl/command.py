@@ -226,9 +226,10 @@ def _run(command: Command, options: argparse.Namespace) -> int:
         with Connection(options.socket) as terminal:
             return call(terminal, options, paper)
     except Trouble as trouble:
-        sys.stderr.write(f"posctl: {trouble.text}\n")
+        told = Paper(sys.stderr)
+        told.row(trouble.text, "   ", "posctl: ")
         if trouble.hint:
-            sys.stderr.write(f"   -> {trouble.hint}\n")
+            told.row(trouble.hint, "      ", "   -> ")
         return trouble.code
 
 

@@ -15,6 +15,7 @@ _MARKS: Final = {"good": ("ok", "good"), "bad": ("FIX", "bad"), "warning": ("loo
                  "unknown": ("?", "faint")}  # fmt: skip
 _WHAT: Final = 16
 _MARK: Final = 5
+_NARROW: Final = 60
 
 
 def doctor(options: argparse.Namespace, paper: Paper) -> int:
@@ -45,7 +46,8 @@ def _look(subject: Subject, patient: Patient) -> Findings:
 
 def _tell(paper: Paper, finding: Finding) -> None:
     mark, colour = _MARKS[finding.state]
-    indent = " " * (_MARK + _WHAT + 1)
+    # On a narrow terminal what was found stands below what was looked at.
+    indent = " " * (_MARK if paper.width < _NARROW else _MARK + _WHAT + 1)
     first = f"{paper.colour(mark.ljust(_MARK), colour)}{finding.what.ljust(_WHAT)} "
     paper.paragraph(finding.found, indent, first)
     if finding.fix:

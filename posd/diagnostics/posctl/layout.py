@@ -14,8 +14,13 @@ from devices import columns as grid
 
 _COLOURS: Final = {"good": "32", "bad": "1;31", "warning": "33", "faint": "2", "strong": "1"}
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+_PARTS: Final = re.compile(r"\x1b\[[0-9;]*m|.", re.DOTALL)
 _IN_FEN: Final = frozenset({"amount", "approved_amount", "paid", "debit_amount", "credit_amount"})
 _NARROWEST, _WIDEST = 40, 100
+_LEAST_BESIDE: Final = (
+    20  # columns: with less room beside its first words a paragraph begins below them
+)
+_GAP: Final = "  "
 
 
 class Paper:
@@ -27,7 +32,11 @@ class Paper:
         """Does a person read along?"""
         terminal = self.on_terminal and os.environ.get("TERM") != "dumb"
         self._coloured = terminal and not os.environ.get("NO_COLOR")
-        self.width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((80, 24)).columns))
+        columns = max(_NARROWEST, shutil.get_terminal_size((80, 24)).columns)
+        self.width = min(_WIDEST, columns)
+        """Of paragraphs, which are never as wide as the widest terminals."""
+        # What is one row for grep stays one row, unless a person looks at it.
+        self._columns = columns if self.on_terminal or os.environ.get("COLUMNS") else None
 
     def line(self, text: str = "") -> None:
         """A line, at once: somebody may be watching."""
@@ -40,29 +49,58 @@ class Paper:
 
     def paragraph(self, text: str, indent: str = "", first: str = "") -> None:
         """Text that wraps, every row after `indent`, the first one after `first`."""
-        rows = _wrapped(text, self.width - max(grid.width(indent), _visible(first)))
-        for number, row in enumerate(rows):
-            self.line(f"{first or indent if number == 0 else indent}{row}")
+        self._paragraph(text, indent, first or indent, self.width)
+
+    def row(self, text: str, indent: str = "", first: str = "") -> None:
+        """One row; as a paragraph only where a person's terminal is not wide enough for it."""
+        if self._columns is None:
+            self.line(f"{first}{text}")
+        else:
+            self._paragraph(text, indent, first, self._columns)
+
+    def _paragraph(self, text: str, indent: str, first: str, columns: int) -> None:
+        beside, below = columns - _visible(first), columns - grid.width(indent)
+        if beside < min(below, _LEAST_BESIDE) and _visible(text) > beside:
+            self.line(first.rstrip())
+            first, beside = indent, below
+        for number, row in enumerate(_wrapped(text, beside, below)):
+            self.line(f"{first if number == 0 else indent}{row}")
 
     def pairs(self, rows: Iterable[tuple[str, str]]) -> None:
         """A label and what belongs to it, a row each."""
         known = [row for row in rows if row[1]]
         widest = max((grid.width(label) for label, _ in known), default=0)
         for label, text in known:
-            gap = " " * (widest - grid.width(label) + 2)
-            self.line(f"{self.colour(label, 'faint')}{gap}{text}")
+            gap = " " * (widest - grid.width(label) + len(_GAP))
+            indent = " " * (widest + len(_GAP))
+            self.row(text, indent, f"{self.colour(label, 'faint')}{gap}")
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Columns as wide as they must be."""
+        """Columns as wide as they must be; what a narrow terminal has no room for stands below the others."""
         everything = [tuple(head), *map(tuple, rows)]
         widths = [max(grid.width(row[place]) for row in everything) for place in range(len(head))]
+        folded = self._folded(widths)
         for number, row in enumerate(everything):
-            cells = [
-                text + " " * (wide - grid.width(text))
-                for text, wide in zip(row, widths, strict=True)
-            ]
-            text = "  ".join(cells).rstrip()
-            self.line(self.colour(text, "faint") if number == 0 else text)
+            for position, places in enumerate(folded):
+                cells = [
+                    row[place] + " " * (widths[place] - grid.width(row[place])) for place in places
+                ]
+                text = _GAP.join(cells).rstrip()
+                if text or not position:
+                    text = f"{_GAP if position else ''}{text}"
+                    self.line(self.colour(text, "faint") if number == 0 else text)
+
+    def _folded(self, widths: Sequence[int]) -> list[list[int]]:
+        """Which columns stand on each row of an entry: as many as there is room for, in their order."""
+        rows: list[list[int]] = [[]]
+        used = 0
+        for place, wide in enumerate(widths):
+            if rows[-1] and self._columns is not None and used + wide > self._columns:
+                rows.append([])
+                used = len(_GAP)  # the rows below are indented
+            rows[-1].append(place)
+            used += wide + len(_GAP)
+        return rows
 
 
 def _visible(text: str) -> int:
@@ -80,12 +118,59 @@ def readable(name: str, value: str | int) -> str:
     return amount(int(value)) if name in _IN_FEN and str(value).isdecimal() else str(value)
 
 
+def short_times(moments: Sequence[str]) -> list[str]:
+    """The times of ISO moments; without their year when they all have the same."""
+    years = {moment[:4] for moment in moments}
+    return [clock_time(moment[5:] if len(years) == 1 else moment) for moment in moments]
+
+
 def clock_time(at: str) -> str:
     """The time of an ISO moment, with its day when that is not all that matters."""
     return at.replace("T", " ")
 
 
-def _wrapped(text: str, room: int) -> list[str]:
-    if text.isascii():
-        return textwrap.wrap(text, room) or [""]
-    return list(grid.wrap(text, room)) or [""]
+def _wrapped(text: str, first: int, others: int) -> list[str]:
+    """Rows of at most so many columns, the first and the others; colours stay with what they colour."""
+    plain = _COLOUR.sub("", text)
+    rows = (
+        _wrapped_words(plain, first, others)
+        if plain.isascii()
+        else _wrapped_grid(plain, first, others)
+    )
+    return rows if plain == text else _coloured(rows, text)
+
+
+def _wrapped_words(text: str, first: int, others: int) -> list[str]:
+    # Paths and commands are copied: they are never cut, and a hyphen in them is no place to break.
+    most = max(first, others)
+    rows = textwrap.wrap(
+        text, most, initial_indent=" " * (most - first), subsequent_indent=" " * (most - others),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return [row.lstrip(" ") for row in rows] or [""]
+
+
+def _wrapped_grid(text: str, first: int, others: int) -> list[str]:
+    row = grid.wrap(text, first)[0]
+    rest = text[len(row) :].lstrip(" \n")
+    return [row, *(grid.wrap(rest, others) if rest else ())]
+
+
+def _coloured(rows: Sequence[str], text: str) -> list[str]:
+    """The rows of the text without its colours, with them. Wrapping has only taken out spaces."""
+    found = [(part, bool(_COLOUR.fullmatch(part))) for part in _PARTS.findall(text)]
+    done, place = [], 0
+    for row in rows:
+        written = ""
+        for character in row:
+            while found[place][1] or found[place][0] != character:
+                part, is_colour = found[place]
+                written += part if is_colour else ""
+                place += 1
+            written += character
+            place += 1
+        while place < len(found) and found[place][1]:
+            written += found[place][0]
+            place += 1
+        done.append(written)
+    return done

@@ -21,7 +21,9 @@ def watch(terminal: Connection, options: argparse.Namespace, paper: Paper) -> in
             show_json(paper, item)
             continue
         happened = read(item, m.Happened)
-        details = " ".join(f"{name}={value}" for name, value in happened.details.items())
+        details = " ".join(
+            f"{name}={value}" for name, value in happened.details.items() if value != ""
+        )
         paper.line(f"{paper.colour(happened.at[11:], 'faint')} {happened.name} {details}".rstrip())
     return DONE
 
@@ -108,5 +110,5 @@ def act(
         if options.json:
             show_json(paper, item)
         elif item.get("text"):
-            paper.line(str(item["text"]))
+            paper.row(str(item["text"]))
     return DONE

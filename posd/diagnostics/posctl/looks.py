@@ -8,7 +8,7 @@ from typing import Final
 from posd.diagnostics import messages as m
 from posd.diagnostics.clocks import CLOCK_MAY_DIFFER, clock_in_words
 from posd.diagnostics.posctl.connection import DONE, NOT_SELLING, Connection, read
-from posd.diagnostics.posctl.layout import Paper, amount, clock_time, readable
+from posd.diagnostics.posctl.layout import Paper, amount, clock_time, readable, short_times
 from posd.diagnostics.posctl.plain import show_json
 from posd.diagnostics.posctl.words import (
     first_cause,
@@ -31,7 +31,7 @@ def status(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
     language = options.language
     test = f"  {paper.colour('TEST', 'warning')}" if found.test_host else ""
     head = f"{paper.colour(found.terminal, 'strong')} {found.merchant_name}"
-    paper.line(f"{head}: {_sells(found, paper)}{test}")
+    paper.row(f"{head}: {_sells(found, paper)}{test}", "  ")
     for reason in found.reasons:
         paper.paragraph(in_short(reason, language), "    ", f"  {paper.colour('!', 'warning')} ")
         _remedy(paper, root_of(reason).code, language)
@@ -75,8 +75,9 @@ def status(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
                 _remedy(paper, trouble.code, language)
                 told.add(trouble.code)
     if found.reasons or found.troubles:
-        paper.line(
-            paper.colour("posctl why: what to do; posctl explain CODE: what it means", "faint")
+        paper.row(
+            paper.colour("posctl why: what to do; posctl explain CODE: what it means", "faint"),
+            "  ",
         )
     return code
 
@@ -147,14 +148,15 @@ def journal(terminal: Connection, options: argparse.Namespace, paper: Paper) -> 
     if not found.entries:
         paper.line("no transactions")
         return DONE
+    times = short_times([entry.at for entry in found.entries])
     paper.table(
-        ("voucher", "time", "kind", "amount", "card", "state", "code", "operator", "id"),
+        ("voucher", "time", "kind", "amount", "card", "state", "code", "by", "id"),
         [
             (
-                e.voucher, clock_time(e.at), e.kind, amount(e.amount), e.card, e.state, e.code,
-                e.operator, str(e.transaction),
+                e.voucher, at, e.kind, amount(e.amount), e.card, e.state, e.code, e.operator,
+                str(e.transaction),
             )
-            for e in found.entries
+            for e, at in zip(found.entries, times, strict=True)
         ],
     )  # fmt: skip
     return DONE
@@ -169,8 +171,13 @@ def show(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int
     paper.line(
         paper.colour(f"{entry.voucher} {entry.kind} {amount(entry.amount)} {entry.state}", "strong")
     )
+    order = options.voucher.zfill(len(entry.voucher))
     paper.pairs(
         (
+            (
+                "of order",
+                "" if order == entry.voucher else f"{order}, the newest attempt to pay it",
+            ),
             ("card", entry.card),
             ("time", clock_time(entry.at)),
             ("operator", entry.operator),
@@ -315,7 +322,7 @@ def _trouble(paper: Paper, trouble: m.Trouble, language: str) -> None:
     cause = first_cause(trouble.code, language)
     code = trouble.code if trouble.over else paper.colour(trouble.code, "warning")
     paper.paragraph(
-        f"{cause}{detail}{times}{over}", "       ", f"  {clock_time(trouble.at)} {code} "
+        f"{cause}{detail}{times}{over}", "      ", f"  {clock_time(trouble.at)} {code} "
     )
 
 
