@@ -67,7 +67,7 @@ class Shop:
         )  # fmt: skip
 
     def connection(self) -> Connection:
-        return Connection(self.socket)
+        return Connection(self.socket, 60.0)
 
     def posctl(self, *words: str, **environment: str) -> Said:
         return posctl("--socket", str(self.socket), *words, **environment)

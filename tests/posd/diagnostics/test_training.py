@@ -34,6 +34,6 @@ def test_a_training_is_named_and_only_looked_at(tmp_path: Path) -> None:
 def test_a_locked_terminal_is_named(tmp_path: Path) -> None:
     with shop(tmp_path) as terminal:
         terminal.open()
-        terminal.do("press 确认 9 5")
+        terminal.do("press 确认 9 5", "expect screen 终端已锁定")
         found = terminal.posctl("why", "--json").json
         assert [reason["code"] for reason in found["reasons"]] == ["E312"]
