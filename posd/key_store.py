@@ -43,11 +43,14 @@ class KeyStore:
         return self._root == Path("/") and os.geteuid() == 0 and shutil.which(_TOOL) is not None
 
     def file_of(self, name: str) -> Path | None:
-        """Where this key lies; None: it was not loaded yet."""
+        """Where this key lies; None: it was not loaded yet. Raises KeyStoreError where one may not look."""
         for places in (_ENCRYPTED, _PLAIN):
             path = self._root / places[name]
-            if path.exists():
-                return path
+            try:
+                if path.exists():
+                    return path
+            except OSError as error:
+                raise KeyStoreError(f"{path}: {_words(error)}") from None
         return None
 
     def is_encrypted(self, name: str) -> bool:

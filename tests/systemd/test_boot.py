@@ -6,6 +6,7 @@ enforce on every kernel; and serial ports, which are pseudo-terminals here.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -224,6 +225,20 @@ def test_a_technician_asks_the_terminal_and_others_are_refused(machine: BootedMa
     refused = machine.run(POSCTL, "status", user=STRANGER)
     assert (refused.returncode, refused.stdout) == (4, "")
     assert "posd-tech" in refused.stderr
+    keys = machine.run("/usr/local/bin/posd", "keys", "show", user=STRANGER)
+    assert keys.returncode == 1
+    assert "permission denied" in keys.stderr
+    assert "Traceback" not in keys.stderr
+
+
+def test_the_doctor_needs_no_root_for_what_a_technician_may_know(machine: BootedMachine) -> None:
+    examined = machine.run(POSCTL, "doctor", "--json", user=TECHNICIAN)
+    found = {each["what"]: each for each in map(json.loads, examined.stdout.splitlines())}
+    for what in ("keypad", "display", "printer", "card reader", "disk", "acquirer"):
+        assert found[what]["state"] == "good", found
+    for what in ("configuration", "device key", "master key"):
+        assert found[what]["state"] == "unknown"
+        assert "as root" in found[what]["fix"]
 
 
 def test_killed_in_the_middle_of_a_sale_it_starts_again_and_reverses(

@@ -194,7 +194,9 @@ def _not_running(path: Path, text: str, hint: str) -> Trouble:
 
     told = service() if path == socket_path.DEFAULT else None
     if told is not None and not told.running:
-        text, hint = f"{text}; {UNIT}: {told.words}", f"{told.fix}; posctl doctor looks at the rest"
+        text, hint = f"{text}; {UNIT}: {told.words}", told.fix
+        if "doctor" not in hint:
+            hint += "; posctl doctor looks at the rest"
     return Trouble(text, hint, NOT_RUNNING)
 
 

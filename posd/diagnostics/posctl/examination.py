@@ -41,6 +41,7 @@ _NO_CONFIGURATION: Final = (
 _NOT_RUNNING: Final = (
     "systemctl start posd, once what stands below is mended; another place: --socket PATH"
 )
+_AS_ROOT: Final = "run posctl doctor as root"
 _NO_USERS: Final = "posd install, then systemd-sysusers"
 _ENCRYPTED: Final = "encrypted for this machine"
 
@@ -107,7 +108,7 @@ def configuration(patient: Patient) -> Findings:
             patient.configuration = load(patient.file)
     except ConfigurationError as error:
         if isinstance(error.__context__, PermissionError) or "permission denied" in str(error):
-            yield Finding("unknown", "configuration", str(error), "run posctl doctor as root")
+            yield Finding("unknown", "configuration", str(error), _AS_ROOT)
         else:
             fix = (
                 f"mend that line of {patient.file}" if patient.file.exists() else _NO_CONFIGURATION
@@ -138,14 +139,16 @@ def keys(patient: Patient) -> Findings:
     }
     store = KeyStore()
     for name, (title, checked, fix) in names.items():
-        path = _key_file(patient, name) if patient.own_keys else store.file_of(name)
+        try:
+            path = _key_file(patient, name) if patient.own_keys else store.file_of(name)
+        except KeyStoreError as error:
+            yield Finding("unknown", title, str(error), _AS_ROOT)
+            continue
         if path is None:
             yield Finding("bad", title, "no key has been loaded", fix)
             continue
         if os.geteuid() != 0 and not os.access(path, os.R_OK):
-            yield Finding(
-                "unknown", title, f"{path} is not yours to read", "run posctl doctor as root"
-            )
+            yield Finding("unknown", title, f"{path} is not yours to read", _AS_ROOT)
             continue
         try:
             key = bytes.fromhex(path.read_text("ascii")) if patient.own_keys else store.read(name)
@@ -164,9 +167,10 @@ def keys(patient: Patient) -> Findings:
 
 def ports(patient: Patient) -> Findings:
     """Is every configured device there, and may the terminal open it?"""
-    if patient.configuration is None:
-        return
     states = () if patient.status is None else patient.status.devices
+    if patient.configuration is None:
+        yield from map(_told, states)
+        return
     known: dict[str, m.DeviceState] = {each.role: each for each in states}
     for role in patient.configuration.devices.__struct_fields__:
         settings: SerialSettings | None = getattr(patient.configuration.devices, role)
@@ -193,6 +197,17 @@ def ports(patient: Patient) -> Findings:
             yield _port(title, settings.port.removeprefix("evdev:"), known.get(role))
 
 
+def _told(device: m.DeviceState) -> Finding:
+    """What the terminal says of it, to somebody who may not read where its port is configured."""
+    title = device.role.replace("_", " ")
+    if not device.configured:
+        return Finding("warning", title, "not configured")
+    if device.present:
+        words = f"{device.port}{f': {device.state}' if device.state else ''}"
+        return Finding("warning" if device.state else "good", title, words)
+    return Finding("bad", title, f"{device.port}: {device.reason}", f"plug it in; {_AS_ROOT}")
+
+
 def _port(title: str, port: str, known: m.DeviceState | None) -> Finding:
     why = f": {known.reason}" if known is not None and known.reason else ""
     try:
@@ -201,9 +216,7 @@ def _port(title: str, port: str, known: m.DeviceState | None) -> Finding:
         fix = "plug it in; ls -l /dev/posd; the rule is /etc/udev/rules.d/69-posd-ports.rules"
         return Finding("bad", title, f"{port} is not there{why}", fix)
     except OSError as error:
-        return Finding(
-            "unknown", title, f"{port}: {error.strerror}{why}", "run posctl doctor as root"
-        )
+        return Finding("unknown", title, f"{port}: {error.strerror}{why}", _AS_ROOT)
     if not stat.S_ISCHR(found.st_mode):
         return Finding(
             "bad", title, f"{port} is no device{why}", "the name in the configuration is wrong"
@@ -221,6 +234,8 @@ def _port(title: str, port: str, known: m.DeviceState | None) -> Finding:
 def state_directory(patient: Patient) -> Findings:
     """Where the ledger lies: whose it is, and is there room?"""
     if patient.configuration is None:
+        if patient.status is not None:
+            yield _room("free", patient.status.free_bytes, patient.status.needed_bytes)
         return
     directory = patient.configuration.terminal.state_directory
     try:
@@ -234,7 +249,7 @@ def state_directory(patient: Patient) -> Findings:
             "unknown",
             "state directory",
             f"{directory}: {error.strerror}",
-            "run posctl doctor as root",
+            _AS_ROOT,
         )
         return
     if found.st_mode & (stat.S_IRWXO | stat.S_IRWXG):
@@ -247,13 +262,15 @@ def state_directory(patient: Patient) -> Findings:
             f"chown -R {USER}: {directory}",
         )  # fmt: skip
     needed = patient.configuration.money.free_space_bytes
-    free = shutil.disk_usage(directory).free
-    room = f"{directory}: {free >> 20} MiB free"
+    yield _room(f"free in {directory}", shutil.disk_usage(directory).free, needed)
+
+
+def _room(where: str, free: int, needed: int) -> Finding:
+    room = f"{free >> 20} MiB {where}"
     if free < needed:
         fix = "df -h; journalctl --vacuum-size=50M; then look for large files"
-        yield Finding("bad", "disk", f"{room}, {needed >> 20} MiB needed", fix)
-    else:
-        yield Finding("good", "disk", room)
+        return Finding("bad", "disk", f"{room}, {needed >> 20} MiB needed", fix)
+    return Finding("good", "disk", room)
 
 
 def people(patient: Patient) -> Findings:
@@ -330,6 +347,8 @@ def clock(patient: Patient) -> Findings:
 def acquirer(patient: Patient) -> Findings:
     """Can it be reached from here, and does it prove who it is?"""
     if patient.configuration is None:
+        if patient.status is not None:
+            yield _link(patient.status.link)
         return
     from posd.diagnostics.probe import ProbeFailed, probe
 
@@ -346,6 +365,17 @@ def acquirer(patient: Patient) -> Findings:
         yield Finding("bad", "acquirer", "; ".join([*steps, str(error)]), error.hint)
     else:
         yield Finding("good", "acquirer", "; ".join(steps))
+
+
+def _link(link: m.Link) -> Finding:
+    """What the terminal says of it, to somebody who may not read which it is."""
+    where = f"{link.address}:{link.port}"
+    if link.trouble:
+        reason = link.last_reason.replace("_", " ")
+        return Finding("bad", "acquirer", f"{where}: {reason}", "posctl test host")
+    if not link.last_result:
+        return Finding("unknown", "acquirer", f"{where}: not used yet", "posctl test host")
+    return Finding("good", "acquirer", f"{where}: ok at {link.last_at.replace('T', ' ')}")
 
 
 SUBJECTS: Final[tuple[Subject, ...]] = (

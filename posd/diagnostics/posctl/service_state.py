@@ -19,7 +19,7 @@ _AGAIN: Final = "then systemctl start posd"
 
 _ENDED: Final = {
     "2": ("its configuration cannot work, a key is missing, or another posd has the ledger (exit code 2)",
-          f"{_JOURNAL} names it; {_AGAIN}"),
+          f"posctl doctor as root, or {_JOURNAL}, names it; {_AGAIN}"),
     "3": ("shut down at its keypad", "systemctl start posd"),
     "203": ("its program cannot be run (203/EXEC)",
             f"posd install, called as the posd that is to run; {_AGAIN}"),

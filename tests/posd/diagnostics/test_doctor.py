@@ -54,6 +54,22 @@ def test_doctor_looks_at_a_running_terminal(tmp_path: Path) -> None:
     assert re.search(r"check value [0-9A-F]{8} ", key["found"])
 
 
+def test_without_its_configuration_the_running_terminal_tells_of_its_devices(
+    tmp_path: Path,
+) -> None:
+    with shop(tmp_path) as opened:
+        opened.open()
+        opened.do("printer unplug", "expect screen 打印机", "host down")
+        opened.sell()
+        opened.do("expect screen 连接不上")
+        said = opened.posctl("doctor", "--json", "--config", str(tmp_path / "none.toml"))
+    found = {each["what"]: each for each in map(json.loads, said.out.splitlines())}
+    assert found["keypad"]["state"] == found["disk"]["state"] == "good"
+    assert found["printer"]["state"] == found["acquirer"]["state"] == "bad"
+    assert "connection refused" in found["acquirer"]["found"]
+    assert "could not be looked at" not in said.out
+
+
 def test_doctor_finds_what_is_wrong_with_a_terminal_that_does_not_run(tmp_path: Path) -> None:
     with shop(tmp_path) as opened:
         opened.stage.installation.load()
