@@ -222,13 +222,17 @@ def test_who_watches_and_does_not_read_is_dropped_with_a_reason(terminal: Shop) 
     with closing(greeted(terminal.socket)) as deaf:
         deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         deaf.send(*({"do": "configuration", "id": 1} for _ in range(150)), {"do": "watch", "id": 2})
-        # Nothing is read for longer than the terminal waits: 10 s.
-        assert terminal.stage.let_pass(60, lambda: '"reason": "too_slow"' in terminal.log())
+        others = [greeted(terminal.socket) for _ in range(2)]
+        # Nothing is read for longer than the terminal waits, and then there is room for a third.
+        others.append(greeted(terminal.socket))
         items = []
         while not items or items[-1]["answer"] != "closed":
             items.append(deaf.item())
         assert items[-1]["reason"] == "too_slow"
         assert deaf.ended()
+        for other in others:
+            other.close()
+    assert terminal.stage.let_pass(60, lambda: '"reason": "too_slow"' in terminal.log())
 
 
 def test_an_item_that_is_begun_and_not_ended_is_dropped(raw: Raw) -> None:
@@ -374,18 +378,27 @@ def test_without_descriptors_the_terminal_works_and_lets_technicians_in_again_la
         process = opened.stage.process
         assert process is not None
         limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
-        used = max(int(name.name) for name in Path(f"/proc/{process.pid}/fd").iterdir())
-        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (used + 1, limits[1]))
-        waiting = connect(opened.socket, 60)
+        waiting = refused_for_want_of_descriptors(opened, process.pid, limits[1])
         with closing(waiting):
-            time.sleep(0.5)
             spent = cpu_seconds(process.pid)
             time.sleep(1.0)
             assert cpu_seconds(process.pid) - spent < 0.5  # it does not ask again and again
             opened.do("press 7", "expect screen 0.07", "press 取消")
             resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
             assert waiting.recv(1)
-        assert '"event": "diagnostics.not_accepted"' in opened.log()
+
+
+def refused_for_want_of_descriptors(opened: Shop, process: int, highest: int) -> socket.socket:
+    """A connection for which the terminal finds no descriptor; one of its own may have become free."""
+    while True:
+        used = {int(name.name) for name in Path(f"/proc/{process}/fd").iterdir()}
+        first_free = min(set(range(len(used) + 1)) - used)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (first_free, highest))
+        waiting = connect(opened.socket, 60)
+        refused = '"event": "diagnostics.not_accepted"'
+        if opened.stage.let_pass(2, lambda: refused in opened.log()):
+            return waiting
+        waiting.close()
 
 
 def cpu_seconds(process: int) -> float:
