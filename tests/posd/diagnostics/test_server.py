@@ -390,12 +390,12 @@ def test_without_descriptors_the_terminal_works_and_lets_technicians_in_again_la
 
 def refused_for_want_of_descriptors(opened: Shop, process: int, highest: int) -> socket.socket:
     """A connection for which the terminal finds no descriptor; one of its own may have become free."""
+    refused = '"event": "diagnostics.not_accepted"'
     while True:
         used = {int(name.name) for name in Path(f"/proc/{process}/fd").iterdir()}
         first_free = min(set(range(len(used) + 1)) - used)
         resource.prlimit(process, resource.RLIMIT_NOFILE, (first_free, highest))
         waiting = connect(opened.socket, 60)
-        refused = '"event": "diagnostics.not_accepted"'
         if opened.stage.let_pass(2, lambda: refused in opened.log()):
             return waiting
         waiting.close()
