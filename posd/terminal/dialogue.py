@@ -90,6 +90,7 @@ class Dialogue:
         self.devices_missing: set[str] = set()
         self.printer_trouble = ""
         self.perhaps_on_paper = {job.id for job in ledger.print_jobs.waiting()}
+        self.slips_put_off: set[int] = set()  # print jobs that the clerk wants later
         self.missed: list[int] = []
         self.ending: Ending | None = None  # how a clerk ended this life of the terminal
         self.settlement_told = False  # that one is unfinished has been on the screen

@@ -17,7 +17,7 @@ from posd.terminal.fields import (
     supervisor_password,
     title_with_amount,
 )
-from posd.terminal.flows.void import void_pin
+from posd.terminal.flows.void import refunded_refusal, void_pin
 from posd.terminal.machine import STAY, Row, assemble
 from posd.terminal.originals import (
     Originals,
@@ -40,8 +40,9 @@ send = send_about("completion_void")
 
 def refusal(dialogue: Dialogue, original: TransactionRecord) -> str:
     """Settled money goes back by refund."""
-    if dialogue.ledger.transactions.refunded(original.id):
-        return "say.void_refunded"
+    refunded = dialogue.ledger.transactions.refunded(original.id)
+    if refunded:
+        return refunded_refusal(original, refunded)
     if original.batch != dialogue.ledger.counters.open_batch:
         return "say.void_settled"
     if is_earlier(settlement_date(dialogue, original), dialogue.money.host_date):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from posd.terminal.exchange import SLIPS
 from posd.terminal.flows.idle import some_slip_is_kept
-from posd.terminal.machine import IDLE, Flow, Row, Step
+from posd.terminal.flows.slip import put_off
+from posd.terminal.machine import IDLE, Action, Flow, Row, Step
 from posd.terminal.screens import Screen
 
 if TYPE_CHECKING:
@@ -36,12 +37,25 @@ def take_oldest(dialogue: Dialogue, _event: object) -> None:
         dialogue.form.jobs = [oldest]
 
 
+def again(event: str) -> Action:
+    """Business goes on: what the clerk did is done at idle."""
+
+    def do(dialogue: Dialogue, what: object) -> None:
+        put_off(dialogue, what)
+        dialogue.next(event, what)
+
+    return do
+
+
 FLOW = Flow(
     "kept",
     (Step("offer", screen, returns=False, help="kept"),),
     (
         Row("offer", "confirm", some_slip_is_kept, SLIPS, take_oldest),
         Row("offer", "confirm", None, IDLE),
-        Row("offer", "clear", None, IDLE),
+        Row("offer", "clear", None, IDLE, put_off),
+        Row("offer", "cancel", None, IDLE, put_off),
+        Row("offer", "digit", None, IDLE, again("digit")),
+        Row("offer", "card", None, IDLE, again("card")),
     ),
 )

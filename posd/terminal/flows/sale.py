@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from posd.core.events import CardSwiped, KeyPressed, PinEntered
 from posd.money.requests import SwipedCard
 from posd.terminal.amounts import say_amount_is_zero
-from posd.terminal.exchange import exchange
+from posd.terminal.exchange import acknowledge, exchange
 from posd.terminal.fields import (
     amount_rows,
     card_and_pin,
@@ -145,6 +145,21 @@ def say_order_stays(dialogue: Dialogue, _event: object) -> None:
     dialogue.say("say.order_stays", voucher=dialogue.form.order_number)
 
 
+def has_order(dialogue: Dialogue, _event: object) -> bool:
+    return dialogue.form.order is not None
+
+
+def leave_order(dialogue: Dialogue, event: object) -> None:
+    """How it ended was seen; what was to be paid is in the list."""
+    acknowledge(dialogue, event)
+    say_order_stays(dialogue, event)
+
+
+def say_amount_is_fixed(dialogue: Dialogue, _event: object) -> None:
+    """There is an order of this amount: only 取消 leads away from it."""
+    dialogue.say("say.amount_is_fixed")
+
+
 def operator(dialogue: Dialogue) -> str:
     return dialogue.money.operator
 
@@ -191,6 +206,14 @@ LEAVING = Part(
                 Row(step, "timeout", None, IDLE, say_order_stays),
             )
         ),
+        Row("card", "clear", None, STAY, say_amount_is_fixed),
+        *(
+            Row(state, event, has_order, IDLE, leave_order)
+            for state in ("declined", "not_sent", "reversed")
+            for event in ("cancel", "timeout")
+        ),
+        Row("refused", "cancel", None, IDLE, say_order_stays),
+        Row("refused", "timeout", None, IDLE, say_order_stays),
         Row("password", "cancel", None, IDLE, say_order_stays),
         Row("password", "timeout", None, IDLE, say_order_stays),
         Row("password", "clear", None, IDLE, say_order_stays),

@@ -31,7 +31,7 @@ from posd.terminal.exchange import (
     say_please_wait,
 )
 from posd.terminal.fields import password
-from posd.terminal.flows.slip import say_slip_waits
+from posd.terminal.flows.slip import put_off, say_slip_waits
 from posd.terminal.machine import (
     IDLE,
     STAY,
@@ -151,6 +151,12 @@ def take_slips_and_list(dialogue: Dialogue, event: object) -> None:
         contents = batch_slips.Contents.of(dialogue.ledger, settlement)
         slip = batch_slips.detail_list(contents, dialogue.configuration)
         dialogue.form.jobs.append(_stored(dialogue, batch_slips.DETAILS, slip))
+
+
+def print_later(dialogue: Dialogue, event: object) -> None:
+    """The clerk knows: not offered again after each sale's slips."""
+    put_off(dialogue, event)
+    say_slip_waits(dialogue, event)
 
 
 def wants(what: str, dialogue: Dialogue, _event: object) -> None:
@@ -331,7 +337,7 @@ SETTLING: Final = Part(
         Row("ended", "timeout", None, SLIPS, take_slips),
         Row("ended", "digit", partial(is_digit, "1"), SLIPS, take_slips_and_list),
         Row("ended", "digit", None, STAY, say_no_such_key),
-        Row("ended", "cancel", None, IDLE, say_slip_waits),
+        Row("ended", "cancel", None, IDLE, print_later),
         Row("unfinished", "confirm", None, "waiting", start),
         Row("unfinished", "digit", asks_by_hand, "password"),
         Row("unfinished", "digit", None, STAY, say_no_such_key),

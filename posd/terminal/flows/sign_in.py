@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from devices import columns as grid
-from posd.core.events import MoneyProgress, SignInEnded
+from posd.core.events import MoneyProgress, Phase, SignInEnded
 from posd.terminal.exchange import BLOCKED, keep_refusal, note_progress, say_please_wait
 from posd.terminal.fields import password
 from posd.terminal.machine import (
@@ -96,6 +96,8 @@ def leaving_screen(dialogue: Dialogue) -> Screen:
 def _waiting(dialogue: Dialogue, title: str) -> Screen:
     phase = dialogue.form.phase
     doing = dialogue.text(f"line.phase_{phase.value}" if phase else "line.phase_connecting")
+    if phase is Phase.SIGNING_IN and wanted_to_leave(dialogue, None):
+        doing = dialogue.text("line.phase_signing_off")
     seconds = dialogue.seconds_left_text
     return Screen(dialogue.text(title), (doing, seconds), dialogue.text("hint.please_wait"))
 

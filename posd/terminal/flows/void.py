@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from posd.core.events import KeyPressed, PinEntered
 from posd.ledger.ledger import moment
 from posd.ledger.records import IN_DOUBT, OrderState, State, TransactionRecord
+from posd.money.kinds import KINDS
 from posd.terminal.exchange import BLOCKED, exchange
 from posd.terminal.fields import (
     card_and_pin,
@@ -37,6 +38,10 @@ from protocol.transactions import SALE
 
 if TYPE_CHECKING:
     from posd.terminal.dialogue import Dialogue
+
+
+IN_MENU_3: Final = KINDS["pre_authorisation_void"].originals | KINDS["completion_void"].originals
+"""What has a void of its own, under 预授权."""
 
 
 def title(dialogue: Dialogue) -> str:
@@ -83,7 +88,7 @@ def refusal_of(dialogue: Dialogue) -> str:
             return "say.order_retired"
         return "say.void_no_voucher" if dialogue.form.number else "say.void_no_sale"
     if original.kind != SALE.name:
-        return "say.void_not_a_sale"
+        return "say.void_in_menu_3" if original.kind in IN_MENU_3 else "say.void_not_a_sale"
     return _refusal_of_state(dialogue, original)
 
 
@@ -94,8 +99,9 @@ def _refusal_of_state(dialogue: Dialogue, original: TransactionRecord) -> str:
         return "say.void_voided"
     if original.state is not State.APPROVED:
         return "say.void_not_approved"
-    if dialogue.ledger.transactions.refunded(original.id):
-        return "say.void_refunded"
+    refunded = dialogue.ledger.transactions.refunded(original.id)
+    if refunded:
+        return refunded_refusal(original, refunded)
     if original.batch != dialogue.ledger.counters.open_batch:
         return "say.void_settled"
     if is_earlier(settlement_date(dialogue, original), dialogue.money.host_date):
@@ -103,6 +109,12 @@ def _refusal_of_state(dialogue: Dialogue, original: TransactionRecord) -> str:
     if dialogue.ledger.transactions.locked_by(original.id) is not None:
         return "say.void_locked"
     return ""
+
+
+def refunded_refusal(original: TransactionRecord, refunded: int) -> str:
+    """Why what was refunded cannot be voided: money that is left goes back the same way."""
+    in_part = refunded < original.booked_amount
+    return "say.void_refunded_in_part" if in_part else "say.void_refunded"
 
 
 def is_refused(dialogue: Dialogue, _event: KeyPressed) -> bool:

@@ -29,7 +29,8 @@ def test_after_its_last_page_help_leads_back(clerk: Clerk) -> None:
 
 def test_the_last_page_of_help_says_whom_to_call(tmp_path: Path) -> None:
     with Clerk(tmp_path, terminal__hotline="95516") as clerk:
-        assert "95516" in clerk.press("功能 功能 功能")
+        pages = len(clerk.dialogue.catalogue.pages("help.idle")) + 1
+        assert "95516" in clerk.press("功能 " * pages)
 
 
 def test_help_goes_when_the_screen_below_it_changes(clerk: Clerk) -> None:

@@ -50,6 +50,11 @@ def test_a_refused_sign_in_shows_the_code_and_its_text(tmp_path: Path) -> None:
         assert "终端未登记" in clerk.wait_for("未成功 97")
 
 
+def test_a_sign_off_says_what_it_is(clerk: Clerk) -> None:
+    clerk.press("确认 9 2")
+    clerk.wait_for("签退 正在签退")
+
+
 def test_sign_off_closes_the_terminal(clerk: Clerk) -> None:
     clerk.press("确认 9 2")
     clerk.wait_for("签退成功")
@@ -94,6 +99,7 @@ def test_idle_shows_trouble_with_the_line(clerk: Clerk) -> None:
     clerk.stage.link(up=False)
     clerk.pay()
     clerk.wait_for("未发送")
+    assert "未支付" in clerk.press("取消")
     assert "通讯" in clerk.press("取消")
 
 

@@ -168,6 +168,29 @@ def test_cancel_after_a_decline_leaves_the_order_in_the_list(clerk: Clerk) -> No
     assert clerk.ledger.transactions.last_unacknowledged() is None
 
 
+@pytest.mark.parametrize("leave", ["cancel", "time-out"])
+@pytest.mark.parametrize(
+    ("host", "screen"), [("51", "sale.declined"), ("no-answer", "sale.reversed")]
+)
+def test_who_leaves_a_sale_that_failed_hears_that_its_order_is_not_paid(
+    clerk: Clerk, host: str, screen: str, leave: str
+) -> None:
+    clerk.host_does(host, "sale")
+    clerk.pay()
+    clerk.wait_for_state(screen)
+    if leave == "cancel":
+        clerk.press("取消")
+    clerk.wait_for("订单000002 未支付")
+    clerk.restart()
+    assert clerk.state == "idle.ready", "how it ended was on the screen"
+
+
+def test_clear_at_the_card_says_that_the_amount_is_confirmed(clerk: Clerk) -> None:
+    clerk.press("12345 确认")
+    assert "金额已确认 取消可放弃" in clerk.press("清除")
+    assert clerk.state == "sale.card"
+
+
 def test_after_an_attempt_no_password_cancels_the_order(clerk: Clerk) -> None:
     clerk.pay("5000", "poor")
     clerk.wait_for_state("sale.declined")

@@ -46,6 +46,39 @@ def test_the_paper_ends_in_a_slip_and_the_whole_slip_comes_again(clerk: Clerk) -
     assert "重打印凭证/DUPLICATED" in clerk.paper[1], "the printer may have held all of the first"
 
 
+def with_a_kept_slip(clerk: Clerk) -> None:
+    """The merchant's copy of a sale came out, the rest is wanted later; a printer prints again."""
+    clerk.stage.paper_out(0)
+    clerk.pay()
+    clerk.wait_for("缺纸")
+    clerk.press("取消")
+    clerk.stage.load_paper()
+    clerk.wait_for("张待打印")
+
+
+def test_slips_that_are_put_off_are_not_offered_after_each_sale(clerk: Clerk) -> None:
+    with_a_kept_slip(clerk)
+    clerk.press("取消")
+    clerk.sell("500")
+    assert clerk.state == "idle.ready"
+    assert "张待打印" in clerk.press("确认 6 7"), "the menu has them"
+    clerk.press("取消")
+    clerk.stage.paper_out(0)
+    clerk.wait(60)
+    clerk.stage.load_paper()
+    clerk.wait_for("张待打印")
+
+
+def test_an_amount_is_taken_while_slips_are_offered(clerk: Clerk) -> None:
+    with_a_kept_slip(clerk)
+    assert "RMB 7.00" in clerk.press("700")
+    clerk.press("取消")
+    with_a_kept_slip(clerk)
+    clerk.swipe("nopin")
+    assert "RMB 8.00" in clerk.press("800")
+    assert "请持卡人输密码" in clerk.press("确认")
+
+
 def test_a_slip_that_may_be_complete_comes_again_as_a_duplicate(clerk: Clerk) -> None:
     clerk.pay()
     clerk.wait_for_state("slip.printing")

@@ -104,6 +104,32 @@ def test_a_void_is_not_a_sale(clerk: Clerk) -> None:
     assert "不是消费" in clerk.press(f"{void.stan} 确认")
 
 
+def test_what_has_a_void_of_its_own_is_named_by_its_menu(clerk: Clerk) -> None:
+    clerk.press("确认 3 1 10000 确认")
+    clerk.swipe("nopin")
+    clerk.press("确认")
+    clerk.take_slips()
+    held = clerk.ledger.transactions.last("pre_authorisation")
+    assert held is not None
+    clerk.go_to_void()
+    assert "请用菜单3" in clerk.press(f"{held.stan} 确认")
+
+
+def test_what_is_left_of_a_sale_that_was_refunded_in_part_goes_back_by_refund(
+    clerk: Clerk,
+) -> None:
+    sale = clerk.sell("10000")
+    for amount, refusal in (("4000", "余款请用退货"), ("", "请核对凭证号")):
+        clerk.press("确认 2")
+        clerk.press("123456 确认")
+        clerk.swipe("nopin")
+        clerk.press(f"{sale.stan} 确认 {amount} 确认 确认 确认")
+        clerk.take_slips()
+        clerk.go_to_void()
+        assert refusal in clerk.press(f"{sale.stan} 确认")
+        clerk.press("取消")
+
+
 def test_a_sale_that_is_being_reversed_is_refused(clerk: Clerk) -> None:
     clerk.host_does("no-answer", "sale")
     clerk.host_does("lost", "reversal")
