@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -22,12 +21,13 @@ from posd.core.events import (
 )
 from posd.diagnostics.happenings import happening
 from posd.diagnostics.traffic import Traffic
-from tests.posd.diagnostics.rig import follow, shop
+from tests.posd.diagnostics.rig import follow, rest_of, said_until, shop
 
 GOOD = BY_NAME["good"]
 CARD, TRACK, PIN = GOOD.pan.reveal(), GOOD.track2.reveal(), "123456"
 HEX = "".join(f"{byte:02x}" for byte in CARD.encode())
-LISTENED = ("watch", "trace on")
+LISTENED = {"watch": "HostReceived", "trace on": '["0210'}
+"""Which of them says last what they are asked for."""
 ASKED = ("status", "why", "journal", "flight", "config", "events", "metrics", "show 2")
 
 
@@ -46,11 +46,11 @@ def test_neither_card_nor_track_nor_pin_are_told_while_and_after_somebody_pays(
         listening = {words: follow(terminal, "--json", *words.split()) for words in LISTENED}
         terminal.sell()
         terminal.do("expect screen 交易成功")
-        time.sleep(0.5)
         told = {}
         for words, process in listening.items():
+            told[words] = said_until(process, LISTENED[words])
             process.send_signal(2)
-            told[words], _ = process.communicate(timeout=20)
+            told[words] += rest_of(process)
         for words in ASKED:
             said = terminal.posctl(*words.split())
             told[words] = said.out + said.err
