@@ -239,13 +239,17 @@ class Batches:
 
     def cancelled_orders(self, batch: int) -> list[tuple[str, str, int]]:
         """Orders cancelled while the batch was open: operator, supervisor, fen."""
+        time = self._database.one("SELECT opened_at, closed_at FROM batches WHERE id = ?", (batch,))
+        if time is None:
+            return []
+        until = 1 << 62 if time["closed_at"] is None else time["closed_at"]  # open: for ever
         rows = self._database.all(
-            """SELECT s.operator, s.supervisor, o.amount FROM batches b JOIN orders o
-               ON o.closed_at >= b.opened_at AND o.closed_at <= coalesce(b.closed_at, o.closed_at)
+            """SELECT s.operator, s.supervisor, o.amount FROM orders o
                JOIN order_steps s ON s.id = (SELECT max(id) FROM order_steps
                    WHERE order_id = o.id AND what = 'cancelled')
-               WHERE b.id = ? AND o.state = 'cancelled' ORDER BY o.id""",
-            (batch,),
+               WHERE o.closed_at IS NOT NULL AND o.closed_at >= ? AND o.closed_at <= ?
+               AND o.state = 'cancelled' ORDER BY o.closed_at, o.id""",
+            (time["opened_at"], until),
         )
         return [(row["operator"], row["supervisor"], row["amount"]) for row in rows]
 

@@ -1,7 +1,8 @@
-"""What is older than it has to be kept goes: closed batches whole, one at a time, and the audit.
+"""What is older than it has to be kept goes: closed batches, one after the other, and the audit.
 
-A batch stays while anything that is kept refers to it, and while a case of it is open: a refund of a later
-batch, an order that is not paid yet.
+A batch stays whole while anything that is kept refers to it, and while a case of it is open: a refund of a
+later batch, an order that is not paid yet. Else it goes in small bites: a key that is pressed meanwhile waits
+for one of them.
 """
 
 from __future__ import annotations
@@ -19,22 +20,32 @@ log = structlog.get_logger()
 _AUDIT_ENTRIES_AT_ONCE: Final = 500
 _MONTHS: Final = 12
 
-_OF_BATCH: Final = (
-    """DELETE FROM uploads WHERE settlement IN (SELECT id FROM settlements WHERE batch = ?)""",
-    """DELETE FROM settlements WHERE batch = ?""",
-    """DELETE FROM steps WHERE transaction_id IN (SELECT id FROM transactions WHERE batch = ?)""",
-    """DELETE FROM print_jobs WHERE transaction_id IN (SELECT id FROM transactions WHERE batch = ?)""",
-    """DELETE FROM transactions WHERE batch = ?""",
-    """DELETE FROM order_steps WHERE order_id IN (SELECT id FROM orders WHERE batch = ?)""",
-    """DELETE FROM order_applications WHERE order_id IN (SELECT id FROM orders WHERE batch = ?)""",
-    """DELETE FROM orders WHERE batch = ?""",
-    """DELETE FROM batches WHERE id = ?""",
-)
-"""Every row that belongs to a batch, those that point to others first."""
+_ROWS_AT_ONCE: Final = 40
+"""Transactions, or orders, that one look takes away."""
 
+_CLOSED_TRANSACTIONS: Final = """SELECT id FROM transactions t WHERE batch = ?1
+    AND NOT EXISTS (SELECT 1 FROM transactions r WHERE r.original = t.id) ORDER BY id DESC LIMIT ?2"""
+"""Of a batch, those that nothing refers to: a void goes before its original."""
 
-class _StillNeeded(Exception):
-    """Something that is kept refers to the batch: nothing of it is deleted."""
+_CLOSED_ORDERS: Final = """SELECT id FROM orders o WHERE batch = ?1
+    AND id < coalesce((SELECT id FROM orders WHERE batch > ?1 ORDER BY id LIMIT 1), 1 << 62)
+    AND NOT EXISTS (SELECT 1 FROM transactions r WHERE r.order_id = o.id) ORDER BY id LIMIT ?2"""
+"""Likewise. Orders lie in the order of their batches, so that only the oldest are read."""
+
+_IS_NEEDED: Final = """SELECT
+    EXISTS (SELECT 1 FROM transactions t JOIN transactions r ON r.original = t.id
+            WHERE t.batch = ?1 AND r.batch <> ?1)
+    OR EXISTS (SELECT 1 FROM orders o JOIN transactions r ON r.order_id = o.id
+            WHERE o.batch = ?1 AND r.batch <> ?1
+            AND o.id < coalesce((SELECT id FROM orders WHERE batch > ?1 ORDER BY id LIMIT 1), 1 << 62))
+    OR EXISTS (SELECT 1 FROM transactions t WHERE t.batch = ?1
+            AND t.state IN ('open', 'reversing', 'pending', 'unresolved')
+            AND NOT EXISTS (SELECT 1 FROM steps s
+                WHERE s.transaction_id = t.id AND s.what = 'case_closed'))
+    OR EXISTS (SELECT 1 FROM orders o WHERE o.batch = ?1 AND o.state = 'unpaid')
+    OR EXISTS (SELECT 1 FROM print_jobs p JOIN transactions t ON t.id = p.transaction_id
+            WHERE t.batch = ?1 AND p.done_at IS NULL)"""
+"""Does something that is kept refer to it? Is anything of it in doubt, unpaid, or not printed yet?"""
 
 
 class Pruning:
@@ -60,6 +71,7 @@ class Pruning:
         return False
 
     def _prune_batch(self, before: int) -> bool:
+        """A little of the oldest batch that is due; one that was begun is needed by nothing."""
         rows = self._database.all(
             "SELECT id FROM batches WHERE closed_at < ? ORDER BY id", (before,)
         )
@@ -67,39 +79,66 @@ class Pruning:
         if not due:
             return False
         batch = int(due[0])
-        if self._has_case(batch):
+        row = self._database.one(_IS_NEEDED, (batch,))
+        if row is None or row[0]:
             self._needed.add(batch)
             return True
-        try:
-            with self._database.commit("batch_pruned"):
-                self._database.execute("PRAGMA defer_foreign_keys = ON")
-                for statement in _OF_BATCH:
-                    self._database.write(statement, (batch,))
-                self._database.write(
-                    "DELETE FROM print_jobs WHERE transaction_id IS NULL AND done_at < ?", (before,)
-                )
-                # Asked before the commit is: SQLite's own refusal of it would end the process.
-                if self._database.one("PRAGMA foreign_key_check") is not None:
-                    raise _StillNeeded
-        except _StillNeeded:
+        with self._database.commit("batch_pruned"):
+            ended = not (self._transactions(batch) or self._orders(batch))
+            gone = ended and self._batch_itself(batch, before)
+        if gone:
+            log.info("ledger.batch_pruned", batch=batch)
+        elif ended:
             self._needed.add(batch)
-            return True
-        log.info("ledger.batch_pruned", batch=batch)
         return True
 
-    def _has_case(self, batch: int) -> bool:
-        """Is anything of it in doubt, unpaid, or not printed yet?"""
+    def _transactions(self, batch: int) -> bool:
+        """Some of its transactions with all that belongs to them; False when none is left."""
+        chosen = self._database.all(_CLOSED_TRANSACTIONS, (batch, _ROWS_AT_ONCE))
+        for row in chosen:
+            for statement in (
+                "DELETE FROM steps WHERE transaction_id = ?",
+                "DELETE FROM print_jobs WHERE transaction_id = ?",
+                "DELETE FROM transactions WHERE id = ?",
+            ):
+                self._database.write(statement, (row["id"],))
+        return bool(chosen)
+
+    def _orders(self, batch: int) -> bool:
+        """The same of its orders."""
+        chosen = self._database.all(_CLOSED_ORDERS, (batch, _ROWS_AT_ONCE))
+        for row in chosen:
+            for statement in (
+                "DELETE FROM order_steps WHERE order_id = ?",
+                "DELETE FROM order_applications WHERE order_id = ?",
+                "DELETE FROM orders WHERE id = ?",
+            ):
+                self._database.write(statement, (row["id"],))
+        return bool(chosen)
+
+    def _batch_itself(self, batch: int, before: int) -> bool:
+        """Its settlement and its row, and slips of that time that belong to no transaction.
+
+        False, and nothing is done, when something of it is still there: asked first, because SQLite's own
+        refusal would end the process.
+        """
         row = self._database.one(
-            """SELECT EXISTS (SELECT 1 FROM transactions t WHERE t.batch = ?1
-                    AND t.state IN ('open', 'reversing', 'pending', 'unresolved')
-                    AND NOT EXISTS (SELECT 1 FROM steps s
-                        WHERE s.transaction_id = t.id AND s.what = 'case_closed'))
-                OR EXISTS (SELECT 1 FROM orders o WHERE o.batch = ?1 AND o.state = 'unpaid')
-                OR EXISTS (SELECT 1 FROM print_jobs p JOIN transactions t ON t.id = p.transaction_id
-                    WHERE t.batch = ?1 AND p.done_at IS NULL)""",
+            """SELECT EXISTS (SELECT 1 FROM transactions WHERE batch = ?1)
+                OR EXISTS (SELECT 1 FROM orders WHERE batch = ?1)""",
             (batch,),
         )
-        return row is None or bool(row[0])
+        if row is None or row[0]:
+            return False
+        for statement in (
+            "DELETE FROM uploads WHERE settlement IN (SELECT id FROM settlements WHERE batch = ?)",
+            "DELETE FROM settlements WHERE batch = ?",
+            "DELETE FROM batches WHERE id = ?",
+        ):
+            self._database.write(statement, (batch,))
+        self._database.write(
+            "DELETE FROM print_jobs WHERE transaction_id IS NULL AND done_at < ?", (before,)
+        )
+        return True
 
     def _prune_audit(self, before: int) -> bool:
         """Its oldest entries, so many at once."""

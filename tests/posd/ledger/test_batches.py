@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 
 import pytest
 
 from posd.ledger.batches import PlannedUpload, SettlementState, UploadKind
-from posd.ledger.ledger import Ledger
-from posd.ledger.pruning import months_before
+from posd.ledger.ledger import Ledger, moment
+from posd.ledger.pruning import Pruning, months_before
 from posd.ledger.records import State
 from tests.posd.ledger.rig import TurnedClock, intent
 
@@ -191,6 +192,37 @@ def test_a_batch_with_an_open_case_or_an_unpaid_order_stays(
     clock.turn(DAY)
     prune(ledger)
     assert batches(ledger) == [3]
+
+
+def test_a_batch_goes_in_small_bites_also_when_the_power_fails_in_between(
+    ledger: Ledger, clock: TurnedClock
+) -> None:
+    for number in range(1, 101):
+        sale = stored(ledger, f"{2 * number:06d}")
+        with ledger.commit("void"):
+            ledger.orders.create(f"{500 + number:06d}", 500, ledger.now())
+            ledger.orders.cancel(number, ledger.now(), "01", "1")
+        stored(ledger, f"{2 * number + 1:06d}", kind="sale_void", original=sale)
+    closed(ledger)
+    clock.turn(800 * DAY)
+    left = [counted(ledger)]
+    while batches(ledger) != [2]:
+        power_failed = Pruning(ledger._database, lambda: moment(ledger.now()))
+        assert power_failed.look(24)
+        left.append(counted(ledger))
+    assert left[-1] == 0
+    assert max(before - after for before, after in pairwise(left)) <= 50
+    assert len(left) > 6
+    ledger.check()
+
+
+def counted(ledger: Ledger) -> int:
+    """Transactions and orders."""
+    row = ledger._database.one(
+        "SELECT (SELECT count(*) FROM transactions) + (SELECT count(*) FROM orders)"
+    )
+    assert row is not None
+    return int(row[0])
 
 
 def test_the_audit_goes_likewise(ledger: Ledger, clock: TurnedClock) -> None:

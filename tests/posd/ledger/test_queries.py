@@ -98,6 +98,7 @@ def test_every_question_that_can_be_asked_uses_an_index(ledger: Ledger) -> None:
         ledger.orders.with_amount(1)
         ledger.orders.created_between(0, 2)
         ledger.orders.closed_between(0, 2)
+        ledger.batches.cancelled_orders(1)
         ledger.orders.steps(order)
         ledger.applications.waiting()
         ledger.applications.of_order(order)
