@@ -192,6 +192,9 @@ class Batches:
 
     def unfinished(self) -> SettlementRecord | None:
         """The settlement that was begun and not ended: no financial request leaves meanwhile."""
+        return self._database.remembered("unfinished_settlement", self._unfinished)
+
+    def _unfinished(self) -> SettlementRecord | None:
         row = self._database.one(
             "SELECT * FROM settlements WHERE state <> 'closed' ORDER BY id DESC LIMIT 1"
         )

@@ -163,6 +163,9 @@ class Transactions:
 
     def get(self, identity: int) -> TransactionRecord:
         """Raises KeyError."""
+        return self._database.remembered(("transaction", identity), lambda: self._get(identity))
+
+    def _get(self, identity: int) -> TransactionRecord:
         row = self._database.one("SELECT * FROM transactions WHERE id = ?", (identity,))
         if row is None:
             raise KeyError(identity)
@@ -187,14 +190,42 @@ class Transactions:
 
     def in_states(self, *states: State) -> list[TransactionRecord]:
         """All in these states, oldest first. Cheap for states in doubt; others read the whole table."""
-        few = "state IN ('open', 'reversing', 'pending', 'unresolved') AND "
-        # The partial index's own condition, word for word: SQLite takes it for nothing less.
+        if IN_DOUBT.issuperset(states):
+            question = ("in_states", *states)
+            return [*self._database.remembered(question, lambda: self._in_doubt(states))]
         rows = self._database.all(
-            f"""SELECT * FROM transactions WHERE {few if IN_DOUBT.issuperset(states) else ""}
-                state IN ({", ".join("?" * len(states))}) ORDER BY id""",  # noqa: S608 - placeholders only
+            f"""SELECT * FROM transactions WHERE state IN ({", ".join("?" * len(states))})
+                ORDER BY id""",  # noqa: S608 - placeholders only
             states,
         )
         return [record_of(row) for row in rows]
+
+    def count(self, *states: State) -> int:
+        """How many are in these states in doubt."""
+        rows = self._database.remembered("in_doubt", self._rows_in_doubt)
+        return sum(row["state"] in states for row in rows)
+
+    def count_for_a_person(self) -> int:
+        """Pending notices, and unresolved cases that nobody has closed."""
+        return self._database.remembered("for_a_person", self._count_for_a_person)
+
+    def _count_for_a_person(self) -> int:
+        rows = self._database.remembered("in_doubt", self._rows_in_doubt)
+        unresolved = [row["id"] for row in rows if row["state"] == State.UNRESOLVED]
+        closed = [identity for identity in unresolved if self.verdict(identity) is not None]
+        return self.count(State.PENDING) + len(unresolved) - len(closed)
+
+    def _in_doubt(self, states: tuple[State, ...]) -> list[TransactionRecord]:
+        """Read once for all questions about them: they are few, most often none."""
+        rows = self._database.remembered("in_doubt", self._rows_in_doubt)
+        return [record_of(row) for row in rows if row["state"] in states]
+
+    def _rows_in_doubt(self) -> list[sqlite3.Row]:
+        # The partial index's own condition, word for word: SQLite takes it for nothing less.
+        return self._database.all(
+            """SELECT * FROM transactions
+               WHERE state IN ('open', 'reversing', 'pending', 'unresolved') ORDER BY id"""
+        )
 
     def of_order(self, order: int) -> list[TransactionRecord]:
         """Every attempt to pay it, oldest first."""
@@ -259,6 +290,9 @@ class Transactions:
 
     def last_unacknowledged(self) -> TransactionRecord | None:
         """The newest transaction whose end no clerk has seen."""
+        return self._database.remembered("last_unacknowledged", self._last_unacknowledged)
+
+    def _last_unacknowledged(self) -> TransactionRecord | None:
         row = self._database.one(
             "SELECT * FROM transactions WHERE acknowledged = 0 ORDER BY id DESC LIMIT 1"
         )
@@ -266,6 +300,9 @@ class Transactions:
 
     def unsettled_count(self) -> int:
         """Transactions of the open batch that settlement will hold."""
+        return self._database.remembered("unsettled", self._count_unsettled)
+
+    def _count_unsettled(self) -> int:
         row = self._database.one(
             """SELECT count(*) FROM transactions
                WHERE batch = (SELECT max(id) FROM batches) AND kind <> 'balance_inquiry'
@@ -308,6 +345,9 @@ class Transactions:
 
     def verdict(self, identity: int) -> str | None:
         """What a person has closed its case with; None: nobody has."""
+        return self._database.remembered(("verdict", identity), lambda: self._verdict(identity))
+
+    def _verdict(self, identity: int) -> str | None:
         row = self._database.one(
             """SELECT details FROM steps WHERE transaction_id = ? AND what = 'case_closed'
                ORDER BY id LIMIT 1""",

@@ -138,7 +138,7 @@ class Money:
             return self.retired
         if desk.ledger.settings.get("restored", False):
             return Refusal.RESTORED
-        if desk.ledger.transactions.in_states(State.OPEN, State.REVERSING):
+        if desk.ledger.transactions.count(State.OPEN, State.REVERSING):
             return Refusal.REVERSAL_PENDING
         if desk.ledger.batches.unfinished() is not None:
             return Refusal.SETTLEMENT_UNFINISHED
@@ -347,8 +347,8 @@ class Money:
 
     def check_invariants(self) -> None:
         """After each event: an intent is open only while its exchange is on the line (money M3)."""
-        open_intents = self._desk.ledger.transactions.in_states(State.OPEN)
-        assert len(open_intents) <= 1, "two open intents"
+        open_intents = self._desk.ledger.transactions.count(State.OPEN)
+        assert open_intents <= 1, "two open intents"
         assert not open_intents or self._line.busy, "an open intent without an exchange"
         assert not open_intents or not self.settlement_unfinished, "an intent while it settles"
 

@@ -58,9 +58,7 @@ def is_closed(ledger: Ledger, record: TransactionRecord) -> bool:
 
 def waits_for_a_person(ledger: Ledger) -> int:
     """How many pending notices and unresolved cases there are."""
-    return sum(
-        not case.closed and case.record.state is not State.REVERSING for case in cases(ledger)
-    )
+    return ledger.transactions.count_for_a_person()
 
 
 def chosen_case(dialogue: Dialogue) -> Case | None:
