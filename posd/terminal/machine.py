@@ -267,16 +267,20 @@ class _Change(NestedTransition):
     Not one for every row from the start on: they would be a megabyte and a half, and a key takes one of them.
     """
 
+    do: Action | None
+
     def __init__(self, row: Row, flow: str) -> None:
         dest = row.then if "." in row.then else f"{flow}.{row.then}"
-        super().__init__(
-            row.state,
-            cast(str, None if row.then == STAY else dest),
-            after=_call(row.do),
-        )
+        super().__init__(row.state, cast(str, None if row.then == STAY else dest))
+        self.do = row.do
 
-    def _change_state(self, event_data: Any) -> None:
-        event_data.model.state = self.dest
+    def execute(self, event_data: Any) -> bool:
+        """As the library does it, without a look for callbacks that no row has: first there, then `do`."""
+        if self.dest:
+            event_data.model.state = self.dest
+        if self.do is not None:
+            self.do(event_data.model.dialogue, event_data.args[0])
+        return True
 
 
 class _Event(NestedEvent):
@@ -294,8 +298,7 @@ class _Event(NestedEvent):
         for source in (step, flow):
             for row in self.rows.get(source, ()):
                 if row.when is None or row.when(dialogue, event):
-                    event_data.result = _Change(row, flow).execute(event_data)
-                    return True
+                    return _Change(row, flow).execute(event_data)
         return False
 
 
@@ -305,9 +308,12 @@ class _Machine(HierarchicalMachine):
     state_cls = _State
     event_cls = _Event
 
-    def _trigger_event_nested(self, event_data: Any, trigger: str, _state_tree: Any) -> bool:
+    def _trigger_event(self, event_data: Any, trigger: str) -> bool:
+        """trigger_event() of a queued machine always returns True: what really happened is noted here."""
         event_data.event = self.events[trigger]
-        return cast(_Event, event_data.event).trigger_nested(event_data)
+        taken = cast(_Event, event_data.event).trigger_nested(event_data)
+        event_data.model.taken = taken
+        return taken
 
 
 class _Position:
@@ -366,16 +372,10 @@ def _built(flows: tuple[Flow, ...]) -> tuple[_Machine, dict[str, Step]]:
         auto_transitions=False,
         send_event=True,
         ignore_invalid_triggers=True,
-        finalize_event=_seen,
     )
     for flow in flows:
         _add_rows(machine, flow)
     return machine, {f"{flow.name}.{step.name}": step for flow in flows for step in flow.steps}
-
-
-def _seen(event_data: Any) -> None:
-    # trigger_event() of a queued machine always returns True: only here is what really happened
-    event_data.model.taken = bool(event_data.result)
 
 
 def _add_rows(machine: _Machine, flow: Flow) -> None:
@@ -384,12 +384,6 @@ def _add_rows(machine: _Machine, flow: Flow) -> None:
         event = cast(_Event, machine.events.get(row.event) or _Event(row.event, machine))
         machine.events[row.event] = event
         event.rows[sources[row.state]].append(row)
-
-
-def _call(function: Action | None) -> list[str | Callable[..., None]]:
-    if function is None:
-        return []
-    return [lambda event_data: function(event_data.model.dialogue, event_data.args[0])]
 
 
 def _nested(flow: Flow) -> dict[str, Any]:
