@@ -61,6 +61,19 @@ class PrintJobs:
         )
         return [_job(row) for row in rows]
 
+    def waiting_numbers(self) -> list[int]:
+        """Which are not yet printed, oldest first."""
+        rows = self._database.all("SELECT id FROM print_jobs WHERE done_at IS NULL ORDER BY id")
+        return [row["id"] for row in rows]
+
+    def oldest_waiting(self) -> PrintJob | None:
+        """The one that has waited longest to be printed."""
+        row = self._database.one(
+            """SELECT id, transaction_id, copy, slip FROM print_jobs
+               WHERE done_at IS NULL ORDER BY id LIMIT 1"""
+        )
+        return None if row is None else _job(row)
+
     def of(self, transaction: int) -> list[PrintJob]:
         """Everything that was ever to be printed about a transaction, oldest first."""
         rows = self._database.all(

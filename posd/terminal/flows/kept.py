@@ -15,23 +15,25 @@ if TYPE_CHECKING:
 
 
 def screen(dialogue: Dialogue) -> Screen:
-    jobs = dialogue.ledger.print_jobs.waiting()
-    if not jobs:
+    oldest = dialogue.ledger.print_jobs.oldest_waiting()
+    if oldest is None:
         return Screen(
             dialogue.text("title.kept"),
             (dialogue.text("line.kept_none"),),
             dialogue.text("hint.confirm"),
         )
-    body = [dialogue.text("line.kept_slips", count=len(jobs))]
-    if jobs[0].transaction is not None:
-        record = dialogue.ledger.transactions.get(jobs[0].transaction)
+    count = dialogue.ledger.print_jobs.waiting_count()
+    body = [dialogue.text("line.kept_slips", count=count)]
+    if oldest.transaction is not None:
+        record = dialogue.ledger.transactions.get(oldest.transaction)
         body.append(dialogue.text("line.voucher", voucher=record.stan))
     return Screen(dialogue.text("title.kept"), tuple(body), dialogue.text("hint.confirm_print"))
 
 
 def take_oldest(dialogue: Dialogue, _event: object) -> None:
     """Those of one transaction belong together; the rest is offered after them."""
-    oldest = dialogue.ledger.print_jobs.waiting()[0]
+    oldest = dialogue.ledger.print_jobs.oldest_waiting()
+    assert oldest is not None
     dialogue.form.transaction = oldest.transaction
     if oldest.transaction is None:
         dialogue.form.jobs = [oldest]
