@@ -60,7 +60,7 @@ class Session:
     @property
     def business_day(self) -> str:
         """YYYY-MM-DD by the business clock."""
-        return moment(self._ledger.now()).strftime("%Y-%m-%d")
+        return moment(self._ledger.now()).date().isoformat()
 
     @property
     def host_date(self) -> str:

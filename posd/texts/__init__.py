@@ -45,7 +45,7 @@ class Catalogue:
         """The text of this name with its placeholders filled in. Raises KeyError for either missing."""
         text = self._texts[name]
         assert isinstance(text, str), name
-        return text.format_map(values)
+        return text.format_map(values) if "{" in text else text
 
     def pages(self, name: str) -> tuple[str, ...]:
         """The pages of a help text. Raises KeyError when there is none."""
