@@ -5,6 +5,7 @@ Nothing here computes a cipher: DES, 3DES and SM4 come from `cryptography`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -30,6 +31,11 @@ class Cipher(Enum):
 def encrypt(key: bytes, data: bytes, cipher: Cipher = Cipher.TDES) -> bytes:
     """Encrypt whole blocks. key: 8, 16 or 24 bytes for DES, 16 for SM4. Raises KeyLengthWrong."""
     return _run(_cipher(key, cipher).encryptor(), data, cipher)
+
+
+def encryptor(key: bytes, cipher: Cipher = Cipher.TDES) -> Callable[[bytes], bytes]:
+    """`encrypt` for data that comes block by block: the key is set up once. Raises KeyLengthWrong."""
+    return _cipher(key, cipher).encryptor().update
 
 
 def decrypt(key: bytes, data: bytes, cipher: Cipher = Cipher.TDES) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from protocol.cipher import Cipher, decrypt, encrypt, xor
+from protocol.cipher import Cipher, decrypt, encrypt, encryptor, xor
 from protocol.codec import body_offset, encode_message
 from protocol.dialect import DEFAULT, Dialect
 from protocol.errors import AlgorithmUnknown, KeyLengthWrong
@@ -93,8 +93,8 @@ def _over_hex(key: bytes, data: bytes, cipher: Cipher) -> bytes:
     """Fold, spell in hex, encrypt the first half, XOR with the second, encrypt, spell in hex."""
     size = cipher.block_size
     spelled = _folded(data, size).hex().upper().encode("ascii")
-    first = encrypt(key, spelled[:size], cipher)
-    second = encrypt(key, xor(first, spelled[size:]), cipher)
+    block = encryptor(key, cipher)
+    second = block(xor(block(spelled[:size]), spelled[size:]))
     return second.hex().upper().encode("ascii")[:MAC_SIZE]
 
 
@@ -108,9 +108,9 @@ def _sm4_ecb(key: bytes, data: bytes) -> bytes:
 
 def _x9_9(key: bytes, data: bytes) -> bytes:
     """CBC-MAC with single DES, under the first 8 bytes of the key."""
-    chained = bytes(8)
+    chained, encrypted = bytes(8), encryptor(key[:8])
     for block in _blocks(data, 8):
-        chained = encrypt(key[:8], xor(chained, block))
+        chained = encrypted(xor(chained, block))
     return chained
 
 
