@@ -249,6 +249,7 @@ def one_exchange_a_connection(evidence: Evidence) -> Iterator[Violation]:
 def secrets_stay_out_of_the_ledger(evidence: Evidence) -> Iterator[Violation]:
     """M10: no card number, track or PIN block that was sent stands in the ledger's bytes."""
     seen: set[str] = set()
+    written = evidence.raw.lower()
     for message in evidence.messages:
         if not message.outgoing:
             continue
@@ -258,15 +259,13 @@ def secrets_stay_out_of_the_ledger(evidence: Evidence) -> Iterator[Violation]:
             if not digits or digits in seen:
                 continue
             seen.add(digits)
-            if any(form in evidence.raw for form in _forms(digits)):
+            if digits.lower().encode("ascii") in written or _packed(digits) in evidence.raw:
                 yield Violation("M10", f"a {name} is in the ledger", _at(message))
 
 
-def _forms(digits: str) -> Iterator[bytes]:
-    yield digits.encode("ascii")
-    yield digits.lower().encode("ascii")
-    even = digits[: len(digits) // 2 * 2]
-    yield bytes.fromhex(even)
+def _packed(digits: str) -> bytes:
+    """Two digits a byte, without one that is left over."""
+    return bytes.fromhex(digits[: len(digits) // 2 * 2])
 
 
 RULES: Final = (
