@@ -275,7 +275,10 @@ def _items(dealings: _Dealings) -> Iterator[tuple[str, int, bool, str]]:
 
 
 def the_next_batch_has_the_next_number(evidence: Evidence) -> Iterator[Violation]:
-    """One more, or what a sign-in said during the settlement or since."""
+    """One more, or what a sign-in said during the settlement or since.
+
+    A process that ended over the answer of a sign-in may have stored its number, or not.
+    """
     for settlement, dealings in _dealings(evidence):
         if not dealings.end_answers:
             continue
@@ -284,7 +287,7 @@ def the_next_batch_has_the_next_number(evidence: Evidence) -> Iterator[Violation
         for message in dealings.later:
             signed_in = message.mti == "0810" and not message.outgoing
             if signed_in and message.get(39) == "00":
-                if message.position > dealings.ended:
+                if message.position > dealings.ended and _lived_on(evidence, message):
                     allowed = set()
                 allowed.add(message.batch)
             elif (
@@ -296,6 +299,12 @@ def the_next_batch_has_the_next_number(evidence: Evidence) -> Iterator[Violation
                     what = f"batch {message.batch} after {settlement.batch_number}"
                     yield Violation(_RULE, what, _at(message))
                 break
+
+
+def _lived_on(evidence: Evidence, message: Wire) -> bool:
+    """Did anything follow it in the same process?"""
+    following = evidence.messages[message.position + 1 : message.position + 2]
+    return any(one.life == message.life for one in following)
 
 
 def closed_batches_hold_no_numbers(evidence: Evidence) -> Iterator[Violation]:

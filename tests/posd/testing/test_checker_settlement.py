@@ -167,6 +167,27 @@ def test_damage_breaks_its_rule(evening: Evening, name: str) -> None:
     assert rule in evening.rules()
 
 
+def sign_in_again(e: Evening, batch: str, *, stored: bool) -> None:
+    """After the end the host says another number; the process ends over it, or its sale follows."""
+    place = e.frames("0200")[-1]
+    moment = e.captured[place].time
+    lines = [e.captured[e.frames(mti)[0]] for mti in ("0800", "0810")]
+    opened = [Captured(moment, "open"), *(one._replace(time=moment) for one in lines)]
+    before = max(at for at in range(place) if e.captured[at].word == "open")
+    e.captured[before:before] = [*opened, Captured(moment, "close" if stored else "start")]
+    e.replace_digits(e.frames("0810")[-1], 60, 2, batch)
+
+
+def test_the_number_of_a_sign_in_after_the_end_must_be_taken(evening: Evening) -> None:
+    sign_in_again(evening, "000777", stored=True)
+    assert "batch 000002 after 000001" in str(evening.report())
+
+
+def test_unless_the_process_ended_over_its_answer(evening: Evening) -> None:
+    sign_in_again(evening, "000777", stored=False)
+    assert "batch 000002 after 000001" not in str(evening.report())
+
+
 UPLOAD_DAMAGES: dict[str, Callable[[Evening], None]] = {
     "an item has another amount": lambda e: e.replace_digits(
         e.frames("0320")[0], 48, 30, "000000000001"
