@@ -223,7 +223,7 @@ class Day(Levers):
         lost = sorted(self._shown - verdict.approved)
         for transaction in lost:
             self._breaks("M14", "it was shown as approved", f"transaction {transaction}")
-        violations = (*self._broken, *verdict.checked.violations, *verdict.paper)
+        violations = (*self._broken, *verdict.checked.violations, *verdict.besides)
         history = [f"{at:12.3f} {what}" for at, what in self._history] if violations else []
         return DayReport(
             self.seed,

@@ -12,9 +12,11 @@ from typing import Final
 
 from posd.testing.checker import Report, check
 from posd.testing.checks.evidence import Expectations, Violation
+from posd.testing.simulation.imbalance import UNEXPLAINED, causes
 from posd.testing.simulation.life import Surroundings
 
 # Element 48 of the answer: 31 digits a class of cards, the last of them says whether it balances.
+_NOT_BALANCED: Final = "not balanced, uploaded"
 _SETTLEMENTS: Final = """SELECT state, closed_by, substr(answer, 31, 1) || substr(answer, 62, 1)
                          FROM settlements"""
 
@@ -45,10 +47,11 @@ class DayReport:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the checker says, and the paper; approved: ids of what was approved at some time."""
+    """What the checker says; what is wrong besides; approved: ids of what was approved at some time.
+    settlements: how they ended, and why one did not balance."""
 
     checked: Report
-    paper: tuple[Violation, ...]
+    besides: tuple[Violation, ...]
     approved: frozenset[int]
     kinds: Counter[str]
     settlements: Counter[str]
@@ -61,9 +64,12 @@ def judge(surroundings: Surroundings, host: sqlite3.Connection, expected: Expect
     with closing(sqlite3.connect(surroundings.ledger_file)) as terminal:
         checked = check(terminal, host, surroundings.captured, raw=raw, expected=expected)
         kinds = terminal.execute("SELECT kind, count(*) FROM transactions GROUP BY kind")
+        settlements = Counter(_how(*row) for row in terminal.execute(_SETTLEMENTS))
+        if settlements.pop(_NOT_BALANCED, 0):
+            settlements.update(f"{_NOT_BALANCED}: {why}" for why in causes(terminal, host))
         return Verdict(
             checked,
-            tuple(_paper(surroundings, terminal)),
+            (*_paper(surroundings, terminal), *_unexplained(settlements)),
             frozenset(
                 identity
                 for (identity,) in terminal.execute(
@@ -71,7 +77,7 @@ def judge(surroundings: Surroundings, host: sqlite3.Connection, expected: Expect
                 )
             ),
             Counter(dict(kinds)),
-            Counter(_how(*row) for row in terminal.execute(_SETTLEMENTS)),
+            settlements,
             _digest(surroundings, terminal, host),
         )
 
@@ -81,7 +87,14 @@ def _how(state: str, closed_by: str, results: str) -> str:
         return state
     if closed_by:
         return "closed without the acquirer"
-    return "balanced" if set(results) <= {"1"} else "not balanced, uploaded"
+    return "balanced" if set(results) <= {"1"} else _NOT_BALANCED
+
+
+def _unexplained(settlements: Counter[str]) -> Iterator[Violation]:
+    """A batch that counts otherwise at the acquirer without a case for a person in it, or before it."""
+    for ended in settlements:
+        if UNEXPLAINED in ended:
+            yield Violation("settlement", ended, "both ledgers compared")
 
 
 def _paper(surroundings: Surroundings, terminal: sqlite3.Connection) -> Iterator[Violation]:

@@ -80,7 +80,8 @@ def test_the_days_are_full_of_business_and_of_faults(totals: Totals) -> None:
     assert {"sale open", "sale reversing"} <= set(plain["ledger_at_cuts"])
     assert totals.lives > 2 * totals.seeds
     assert len(plain["faults_by_kind"]) > 40
-    assert {"balanced", "not balanced, uploaded"} <= set(plain["settlements"])
+    assert "balanced" in plain["settlements"]
+    assert any(ended.startswith("not balanced, uploaded: ") for ended in plain["settlements"])
 
 
 @pytest.mark.parametrize("seed", [0, 7])
