@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from posd.testing.simulation.command import main
+from posd.testing.simulation.quick import collect_seldom
 
 if __name__ == "__main__":
+    collect_seldom()
     sys.exit(main())

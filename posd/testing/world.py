@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Final
@@ -17,23 +16,17 @@ BEGINNING: Final = datetime(2031, 5, 14, 9, 30)
 """When virtual time begins: a day without any meaning, in the opening hours of a shop."""
 
 
-@dataclass(order=True, slots=True)
-class _Due:
-    at: float
-    number: int
-    call: Callable[[], None] = field(compare=False)
-    forgotten: bool = field(default=False, compare=False)
-
-
 class Appointment:
     """Something that will happen, until it is forgotten."""
 
-    def __init__(self, due: _Due) -> None:
-        self._due = due
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self.call: Callable[[], None] | None = call
 
     def forget(self) -> None:
         """It will not happen; no error when it has."""
-        self._due.forgotten = True
+        self.call = None
 
 
 class World:
@@ -42,7 +35,7 @@ class World:
     def __init__(self, beginning: datetime = BEGINNING) -> None:
         self._seconds = 0.0
         self._wall = beginning
-        self._due: list[_Due] = []
+        self._due: list[tuple[float, int, Appointment]] = []  # no two have one number
         self._numbers = count()
 
     def monotonic(self) -> float:
@@ -58,9 +51,9 @@ class World:
     def after(self, seconds: float, call: Callable[[], None]) -> Appointment:
         """Let this happen after so many seconds, never within the present call."""
         assert seconds >= 0
-        due = _Due(self._seconds + seconds, next(self._numbers), call)
-        heapq.heappush(self._due, due)
-        return Appointment(due)
+        appointment = Appointment(call)
+        heapq.heappush(self._due, (self._seconds + seconds, next(self._numbers), appointment))
+        return appointment
 
     def let_pass(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Let things happen for so long, or until this is true; tells whether it became true.
@@ -78,12 +71,14 @@ class World:
         return True
 
     def _next(self) -> float | None:
-        while self._due and self._due[0].forgotten:
+        while self._due and self._due[0][2].call is None:
             heapq.heappop(self._due)
-        return self._due[0].at if self._due else None
+        return self._due[0][0] if self._due else None
 
     def _happen(self, at: float) -> None:
         """Everything that is due at this time, with what it makes due at the same time."""
         self._seconds = at
         while (due := self._next()) is not None and due <= at:
-            heapq.heappop(self._due).call()
+            call = heapq.heappop(self._due)[2].call
+            assert call is not None
+            call()

@@ -196,12 +196,11 @@ class Clerk:
     def _any_original(self, kind: str) -> TransactionRecord | None:
         """Something that a request of this kind may be about, mostly."""
         originals = KINDS[kind].originals if kind in KINDS else frozenset()
-        transactions = self._life().ledger.transactions
         states = [State.APPROVED]
         if self._chance.happens(0.1):
             states += [State.VOIDED, State.COMPLETED, State.REVERSED, State.UNRESOLVED]
-        found = [one for one in transactions.in_states(*states) if one.kind in originals]
-        return self._chance.one(found) if found else None
+        found = self._life().transactions_of(originals, states) if originals else []
+        return self._life().ledger.transactions.get(self._chance.one(found)) if found else None
 
     def _enter_amount(self) -> float:
         if self._flow_and_step()[0] in ("orders", "hold", "held", "order_query"):

@@ -20,7 +20,7 @@ import structlog
 
 from posd.testing.checker import OracleMissingError
 from posd.testing.simulation.day import Day
-from posd.testing.simulation.quick import remember_pure_functions
+from posd.testing.simulation.quick import collect_seldom, remember_pure_functions
 from posd.testing.simulation.totals import Totals
 from posd.testing.simulation.verdict import DayReport
 
@@ -159,7 +159,7 @@ def _days(seeds: range, hours: float, jobs: int) -> Iterator[DayReport]:
     if jobs <= 1:
         yield from (simulate(seed, hours) for seed in seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+    with multiprocessing.get_context("spawn").Pool(jobs, collect_seldom) as pool:
         yield from pool.imap_unordered(partial(simulate, hours=hours), seeds, chunksize=4)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +107,19 @@ class Life:
 
     def transactions_made(self) -> int:
         """How many the ledger holds."""
-        (row,) = self.ledger._database.all("SELECT coalesce(max(id), 0) FROM transactions")
+        database = self.ledger._database
+        count = "SELECT coalesce(max(id), 0) FROM transactions"
+        (row,) = database.remembered(count, lambda: database.all(count))
         return int(row[0])
+
+    def transactions_of(self, kinds: Collection[str], states: Collection[str]) -> list[int]:
+        """The ids of those of these kinds that are in these states, oldest first."""
+        rows = self.ledger._database.all(
+            f"""SELECT id, kind FROM transactions
+                WHERE state IN ({", ".join("?" * len(states))}) ORDER BY id""",  # noqa: S608 - placeholders only
+            tuple(states),
+        )
+        return [row[0] for row in rows if row[1] in kinds]
 
     def order_numbers(self) -> list[str]:
         """Of the newest twenty orders."""
