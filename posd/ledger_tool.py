@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from posd.config import ConfigurationError, load
+from posd.config import ConfigurationError
 from posd.edges import SystemClock
 from posd.ledger import export
 from posd.ledger.backup import Backups, give_to_owner, whole
@@ -28,6 +28,7 @@ from posd.ledger.restoring import put_in_place
 from posd.ledger.retirement import retired_mark
 from posd.preflight import StartError
 from posd.settings import Configuration
+from posd.stand_in_keys import load_beside_the_service
 from posd.state_lock import StateLock
 
 DONE, NOT_WHOLE, NOT_DONE = 0, 1, 2
@@ -101,7 +102,7 @@ def _run(work: Callable[[_Stopped, argparse.Namespace], int], options: argparse.
 @contextmanager
 def _stopped(file: Path) -> Iterator[_Stopped]:
     """Raises ConfigurationError; StartError when the daemon runs."""
-    configuration = load(file)
+    configuration = load_beside_the_service(file)  # no key is needed for any of this
     lock = StateLock.take(configuration.terminal.state_directory)
     try:
         give_to_owner(configuration.terminal.state_directory / "lock")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from posd.closing import as_slip, close_down, wipe
-from posd.config import ConfigurationError, load
+from posd.config import ConfigurationError
 from posd.edges import SystemClock, line_settings, system_random
 from posd.key_store import DEVICE, MASTER, KeyStore, KeyStoreError
 from posd.keys import Keys
@@ -27,6 +27,7 @@ from posd.moving import MoveRefused, move_in, move_out
 from posd.moving_archive import ArchiveError, check_passphrase
 from posd.preflight import StartError
 from posd.settings import Configuration
+from posd.stand_in_keys import load_beside_the_service
 from posd.state_lock import StateLock
 from protocol import Key
 
@@ -92,7 +93,7 @@ def _passphrase_option(parser: argparse.ArgumentParser) -> None:
 
 def _run(work: Work, options: argparse.Namespace) -> int:
     try:
-        configuration = load(options.config)
+        configuration = load_beside_the_service(options.config)
         lock = StateLock.take(configuration.terminal.state_directory)
         try:
             done = work(configuration, options)

@@ -13,6 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
+from posd.config import load
+from posd.settings import Configuration, KeyFileSettings
+
 _LENGTHS: Final = (("device-key", 32), ("master-key", 16))  # bytes
 _DIRECTORY: Final = "CREDENTIALS_DIRECTORY"
 
@@ -37,3 +42,24 @@ def stand_in_keys() -> Iterator[Path | None]:
             yield Path(name)
         finally:
             del os.environ[_DIRECTORY]
+
+
+def load_beside_the_service(file: Path) -> Configuration:
+    """The configuration for a tool that root runs while the terminal is stopped. Raises ConfigurationError.
+
+    A key file that is not named in it is None: what the service would be handed is in posd.key_store.
+    """
+    with stand_in_keys() as stand_ins:
+        configuration = load(file)
+    if stand_ins is None:
+        return configuration
+    named = configuration.keys
+    keys = KeyFileSettings(
+        device_key_file=_own(named.device_key_file, stand_ins),
+        master_key_file=_own(named.master_key_file, stand_ins),
+    )
+    return replace(configuration, keys=keys)
+
+
+def _own(path: Path | None, stand_ins: Path) -> Path | None:
+    return None if path is None or path.is_relative_to(stand_ins) else path

@@ -84,6 +84,21 @@ def test_while_the_daemon_runs_every_command_is_refused_in_one_line(
     assert shop.path.read_bytes() == before
 
 
+def test_keys_that_only_the_service_is_handed_are_not_asked_for(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    shop = Shop(tmp_path)
+    shop.trade(State.APPROVED)
+    file = shop.installation.configuration_file
+    text = file.read_text("utf-8").splitlines(keepends=True)
+    file.write_text("".join(line for line in text if "key_file" not in line), "utf-8")
+    assert "device_key_file" not in file.read_text("utf-8")
+    assert shop.tool("verify") == 0
+    assert shop.tool("backup") == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_the_command_line_ends_with_the_exit_code(shop: Shop) -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "posd", "ledger", "verify", "--config",

@@ -72,7 +72,9 @@ class BootedMachine:
     def must(self, *words: str, stdin: str = "") -> str:
         """Run a command as root; what it wrote. Fails with its error."""
         done = self.run(*words, stdin=stdin)
-        assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        if done.returncode:
+            said = f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+            raise AssertionError(f"{said}\n{self._story()}")
         return done.stdout
 
     def property_of(self, unit: str, name: str) -> str:
