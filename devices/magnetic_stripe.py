@@ -8,8 +8,9 @@ Pure: no input, no output.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from devices.track import (
     END_SENTINEL,
@@ -33,8 +34,7 @@ _READ_LIMIT: Final = 256
 _NOISE_LIMIT: Final = 8  # shorter, and without a sentinel: noise, not a swipe
 
 
-@dataclass(frozen=True, slots=True)
-class Swipe:
+class Swipe(Struct, frozen=True):
     """A card was read. Track 2 is always there; 1 and 3 where they were read without a fault."""
 
     track1: Track | None
@@ -52,8 +52,7 @@ class Swipe:
         return (self.service_code or "").startswith(("2", "6"))
 
 
-@dataclass(frozen=True, slots=True)
-class BadSwipe:
+class BadSwipe(Struct, frozen=True):
     """A card was swiped and not read. Holds nothing of the card."""
 
     reason: Reason

@@ -9,8 +9,9 @@ Pure: no input, no output.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from devices import columns as grid
 
@@ -27,8 +28,7 @@ _CURSOR_ON = b"\x1b[?25h"
 _SELECT_UTF_8 = b"\x1b%G"  # console_codes(4), ISO/IEC 2022 DOCS
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """What the screen is to show: its rows from the top, a row shown in reverse, the cursor.
 
     A row has printable characters only and at most `columns` columns (`devices.columns.width`).

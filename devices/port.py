@@ -14,12 +14,12 @@ import os
 import socket
 import sys
 import termios
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol, get_args
 from urllib.parse import urlsplit
 
 import serial
+from msgspec import Struct
 
 Parity = Literal["none", "even", "odd"]
 FlowControl = Literal["none", "rts_cts", "xon_xoff"]
@@ -36,8 +36,7 @@ _LINK_SLACK_SECONDS: Final = 2.0  # the two times compared below come from one c
 _EVIOCGRAB: Final = 0x40044590  # _IOW('E', 0x90, int), linux/input.h
 
 
-@dataclass(frozen=True, slots=True)
-class LineSettings:
+class LineSettings(Struct, frozen=True):
     """One line, as configured.
 
     `port`: a device path (best a stable one: /dev/serial/by-id/..., /dev/posd/...), or

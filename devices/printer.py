@@ -15,8 +15,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from devices import escpos
 from devices.bitmap import Bitmap
@@ -49,8 +51,7 @@ _PIECES_UNDER_WAY: Final = 2
 _BITS_A_BYTE: Final = 10  # start, 8 data, stop
 
 
-@dataclass(frozen=True, slots=True)
-class JobEnded:
+class JobEnded(Struct, frozen=True):
     """How a job ended. `reason` is None for a slip that was printed.
 
     `perhaps_complete`: the whole slip was on its way when it failed, so that it may lie there
@@ -63,8 +64,7 @@ class JobEnded:
     perhaps_complete: bool = False
 
 
-@dataclass(slots=True)
-class _Job:
+class _Job(Struct):
     number: int
     pieces: list[bytes]
     sent: int = 0

@@ -10,8 +10,10 @@ Pure: no input, no output.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 Paper = Literal["ok", "near_end", "out"]
 Fault = Literal["paper_out", "cover_open", "cutter_error", "overheated", "offline"]
@@ -23,8 +25,7 @@ _OTHER_MASK: Final = 0b1001_0000  # all other answers have both bits off
 _XON_XOFF: Final = (0x11, 0x13)
 
 
-@dataclass(frozen=True, slots=True)
-class PrinterStatus:
+class PrinterStatus(Struct, frozen=True):
     """What the printer last said."""
 
     paper: Paper = "ok"
@@ -62,22 +63,19 @@ class Question:
         return bytes((0x10, 0x04, number))
 
 
-@dataclass(frozen=True, slots=True)
-class RealTimeAnswer:
+class RealTimeAnswer(Struct, frozen=True):
     """The byte that answers a DLE EOT."""
 
     byte: int
 
 
-@dataclass(frozen=True, slots=True)
-class AutomaticStatus:
+class AutomaticStatus(Struct, frozen=True):
     """The four bytes a printer sends by itself when something changes (GS a)."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class InTurnAnswer:
+class InTurnAnswer(Struct, frozen=True):
     """The byte that answers GS r 1: everything sent before it has been processed."""
 
     byte: int

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Literal
+
+from msgspec import Struct
 
 Direction = Literal["in", "out", "note"]
 Mask = Callable[[bytes], bytes]
@@ -20,8 +21,7 @@ ENTRIES_EACH_WAY: Final = 4096  # a keypad sends one byte at a time: bounds what
 MASKED: Final = b"*"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """Bytes that passed at one moment (`at`: seconds of a monotonic clock), already masked."""
 
     at: float

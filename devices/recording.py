@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from msgspec import Struct, field
 
 from devices.recorder import Entry
 
@@ -41,8 +42,7 @@ class RecordingError(ValueError):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Bytes that passed together, `at` seconds after the recording began."""
 
     at: float
@@ -50,8 +50,7 @@ class Piece:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(Struct, frozen=True):
     """What a line of this role carried, in order, and what was noted about it."""
 
     role: str

@@ -10,8 +10,11 @@ Pure: no input, no output.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal, get_args
+
+from msgspec import Struct
+from msgspec.structs import FieldInfo, fields
 
 from devices import columns as grid
 
@@ -23,8 +26,7 @@ FEED_LIMIT: Final = 40  # lines; more is a mistake, not a slip
 CUT_MARK: Final = "8<"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A paragraph; it wraps. `large` is twice as wide and twice as high."""
 
     text: str
@@ -37,8 +39,7 @@ class Text:
             raise ValueError(f"expected align {_ALIGNS}, found {self.align!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """A label on the left and its value on the right; the value takes its own rows if it must."""
 
     left: str
@@ -47,13 +48,11 @@ class Pair:
     bold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A line across the paper."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
+class Feed(Struct, frozen=True):
     """Empty lines."""
 
     lines: int = 1
@@ -63,8 +62,7 @@ class Feed:
             raise ValueError(f"expected 1 to {FEED_LIMIT} lines to feed, found {self.lines}")
 
 
-@dataclass(frozen=True, slots=True)
-class QRCode:
+class QRCode(Struct, frozen=True):
     """A QR code of printable ASCII, at most `QR_CODE_LIMIT` characters, in the middle."""
 
     data: str
@@ -78,28 +76,24 @@ class QRCode:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Logo:
+class Logo(Struct, frozen=True):
     """The shop's logo, in the middle, on a printer that has one; nothing on any other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """The paper is fed past the cutter and cut."""
 
 
 Row = Text | Pair | Rule | Feed | QRCode | Logo | Cut
 
 
-@dataclass(frozen=True, slots=True)
-class Slip:
+class Slip(Struct, frozen=True):
     """Rows from top to bottom."""
 
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TextLine:
+class TextLine(Struct, frozen=True):
     """One line of a laid out slip: `text` begins `indent` columns of normal type from the left.
 
     A large line's characters take twice the columns that `columns.width` says.
@@ -132,11 +126,16 @@ def to_plain(slip: Slip) -> list[dict[str, str | int]]:
 
 def _row_to_plain(row: Row) -> dict[str, str | int]:
     plain: dict[str, str | int] = {"row": _NAMES[type(row)]}
-    for name, field in type(row).__dataclass_fields__.items():
-        value = getattr(row, name)
+    for field in _fields(type(row)).values():
+        value = getattr(row, field.name)
         if value != field.default:
-            plain[name] = int(value) if isinstance(value, bool) else value
+            plain[field.name] = int(value) if isinstance(value, bool) else value
     return plain
+
+
+@cache
+def _fields(kind: type[Row]) -> Mapping[str, FieldInfo]:
+    return {field.name: field for field in fields(kind)}
 
 
 def from_plain(plain: Sequence[Mapping[str, Any]]) -> Slip:
@@ -153,13 +152,13 @@ def _row_from_plain(index: int, plain: Mapping[str, Any]) -> Row:
     for name, value in plain.items():
         if name == "row":
             continue
-        field = kind.__dataclass_fields__.get(name)
+        field = _fields(kind).get(name)
         if field is None:
             raise ValueError(f"slip row {index}: {kind.__name__} has no {name!r}")
-        expected: type = int if field.type in ("bool", "int") else str
+        expected: type = int if field.type in (bool, int) else str
         if not isinstance(value, expected):
             raise ValueError(f"slip row {index}: expected {expected.__name__} for {name!r}")
-        values[name] = bool(value) if field.type == "bool" else value
+        values[name] = bool(value) if field.type is bool else value
     try:
         return kind(**values)
     except (TypeError, ValueError) as error:

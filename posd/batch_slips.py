@@ -7,9 +7,10 @@ they show, and hold no card number in full.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
+
+from msgspec import Struct, field
 
 from devices.slip import Pair, Row, Rule, Slip, Text
 from posd.ledger.batches import SettlementRecord, UploadKind, UploadRecord
@@ -43,8 +44,7 @@ _VERDICTS: Final = {"1": "机构确认未成功", "2": "机构确认已成功", 
 """What a supervisor closed a case with, by its digit, in the words of the list it was chosen from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What there is to say of one batch. settlement is None while the batch is open.
 
     records: reads them, one by one. domestic, foreign: the host's word, where there is one. cancelled:

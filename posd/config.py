@@ -11,11 +11,11 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from posd.settings import (
     BackupSettings,
@@ -231,8 +231,7 @@ def _check_key_file(path: Path | None, name: str, source: _Source) -> None:
         raise source.error(key, f"expected {wanted} hex digits in {path}, found {found}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """The file as read, to say where in it a fault is."""
 
     file: Path

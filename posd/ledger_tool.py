@@ -12,10 +12,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from posd.config import ConfigurationError
 from posd.edges import SystemClock
@@ -65,8 +66,7 @@ def _command(
     return parser
 
 
-@dataclass(frozen=True, slots=True)
-class _Stopped:
+class _Stopped(Struct, frozen=True):
     """A terminal whose daemon does not run, as long as the command does."""
 
     configuration: Configuration

@@ -19,10 +19,11 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from posd.core.ports import PasswordVerifier
 from posd.keys import Keys, SealBroken
@@ -60,8 +61,7 @@ class MoveRefused(Exception):
     """Why it was not done; nothing has changed. One line, with what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class MovedOut:
+class MovedOut(Struct, frozen=True):
     """archive: its id. given_up: vouchers in doubt. lost_cards: sealed numbers that did not open."""
 
     archive: str
@@ -69,8 +69,7 @@ class MovedOut:
     lost_cards: int
 
 
-@dataclass(frozen=True, slots=True)
-class MovedIn:
+class MovedIn(Struct, frozen=True):
     """without_password: cashiers who need a new one. kept: where the ledger that was there lies now."""
 
     archive: str

@@ -17,7 +17,6 @@ import hashlib
 import os
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -26,6 +25,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from msgspec import Struct
 
 MAGIC: Final = b"posd archive 1\n"
 SCRYPT_COST: Final = 2**15  # 32 MiB and a tenth of a second: as much as the smallest terminal has
@@ -74,8 +74,7 @@ class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Contents(archive={self.archive!r}, terminal_id={self.terminal_id!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Sealing:
+class _Sealing(Struct, frozen=True):
     cipher: AESGCM
     header: bytes
     nonce: bytes

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from io import StringIO
 from typing import Final
+
+from msgspec import Struct
 
 from posd.ledger.ledger import Ledger, milliseconds, moment
 from posd.ledger.records import OrderRecord, OrderState
@@ -27,8 +28,7 @@ _CSV: Final[Mapping[str, Callable[[OrderRecord], object]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """One operator's part of a group. amount: fen still due, or of the orders when they are closed."""
 
     operator: str
@@ -36,8 +36,7 @@ class Share:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Orders that stand the same, oldest first."""
 
     name: str  # unpaid, held, cancelled, paid_otherwise
@@ -64,8 +63,7 @@ class Group:
         return order.due if order.state is OrderState.UNPAID else order.amount
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """From the first moment on, up to the second (milliseconds of local time)."""
 
     since: int

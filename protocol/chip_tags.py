@@ -6,15 +6,15 @@ Names and bits are EMV's (book 3, annexes A and C); which tags travel is the dia
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from protocol import tlv
 from protocol.card import Pan, Track, mask_digit_runs
 
 
-@dataclass(frozen=True)
-class ChipTag:
+class ChipTag(Struct, frozen=True):
     """One row. shown: False for what may appear only as a length."""
 
     tag: str

@@ -7,10 +7,12 @@ of the reference (dialect: sections 1 to 7).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeAlias
+
+from msgspec.structs import replace
 
 from protocol.cipher import Cipher
 from protocol.elements import LL, LLL, TABLE, Element

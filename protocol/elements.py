@@ -7,10 +7,11 @@ knows no element by its number.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from protocol import tlv
 from protocol.card import Pan, Track, mask_digit_runs
@@ -53,8 +54,7 @@ class Storage(Enum):
     NEVER = "never"
 
 
-@dataclass(frozen=True)
-class Element:
+class Element(Struct, frozen=True):
     """One row: a data element of the dialect."""
 
     number: int

@@ -6,9 +6,10 @@ It fails closed: what cannot be parsed, or may not be seen, is shown as a length
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct
 
 from protocol import host_data, keys, private, settlement_data, terminal_data, tlv
 from protocol.card import mask_digit_runs
@@ -24,8 +25,7 @@ from protocol.response_codes import look_up
 from protocol.transactions import ENTRY_MODES, identify
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of an explanation: all of it may be shown.
 
     path: "55.9F26"; its dots are the indentation. shown: the masked value. meaning: words for a
@@ -182,13 +182,13 @@ _MEANINGS: Mapping[int, Callable[[Any], str]] = MappingProxyType(
 
 def _parts(path: str, parts: Any, words: Mapping[str, Callable[[str], str]]) -> Iterator[Line]:
     """A line a part that is there; `words` explains some of them."""
-    for field in fields(parts):
-        value = getattr(parts, field.name)
+    for field in parts.__struct_fields__:
+        value = getattr(parts, field)
         if value is None or value == "":
             continue
         shown = shown_text(value) if path in _FREE_TEXT else printable(str(value), SHOWN_LIMIT)
-        meaning = words[field.name](value) if field.name in words else ""
-        yield Line(f"{path}.{field.name}", field.name.replace("_", " "), shown, meaning)
+        meaning = words[field](value) if field in words else ""
+        yield Line(f"{path}.{field}", field.replace("_", " "), shown, meaning)
 
 
 def _words(table: Mapping[str, str]) -> Callable[[str], str]:

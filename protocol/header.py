@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from protocol.message import Message
 
@@ -23,8 +24,7 @@ class ProcessingRequirement(Enum):
     DOWNLOAD_CONTACTLESS_PARAMETERS = "9"
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """The parts of a header. category: 60 magnetic stripe, 61 chip; status: 0 normal, 1 test."""
 
     category: str

@@ -6,15 +6,14 @@ None, or parts that are empty, and never an error (dialect: matching, last sente
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from protocol.errors import DecodeError
 from protocol.formats import FixedText
 from protocol.layout import Characters, Layout, Listed, UpTo
 
 
-@dataclass(frozen=True)
-class Institutions:
+class Institutions(Struct, frozen=True):
     """Element 44: issuer and acquirer, printed on the slip; padded with blanks as they came."""
 
     issuer: str
@@ -27,8 +26,7 @@ ELEMENT_44 = Layout(
 )
 
 
-@dataclass(frozen=True)
-class HostTexts:
+class HostTexts(Struct, frozen=True):
     """Element 63: three characters, then texts for slip and screen.
 
     code: the operator in management requests, `000` in refunds, the card organisation (CUP, VIS,
@@ -58,8 +56,7 @@ DOMESTIC = "CUP"
 AVAILABLE = "02"
 
 
-@dataclass(frozen=True)
-class Balance:
+class Balance(Struct, frozen=True):
     """One account of element 54. sign: C for credit, D for debit; amount: 12 digits, in fen."""
 
     account_type: str
@@ -87,8 +84,7 @@ _BALANCE = Layout(
 )
 
 
-@dataclass(frozen=True)
-class Balances:
+class Balances(Struct, frozen=True):
     """Element 54: one or two accounts."""
 
     accounts: tuple[Balance, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from protocol.cipher import Cipher, decrypt, encrypt
 from protocol.dialect import DEFAULT, Dialect
@@ -25,8 +26,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class WorkingKeys:
+class WorkingKeys(Struct, frozen=True):
     """The keys of one sign-in: for PIN blocks, for MACs, for tracks where those are enciphered."""
 
     pin: Key
@@ -40,8 +40,7 @@ class WorkingKeys:
                 key.wipe()
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """One key in a layout: whose it is, and the bytes of the key and of its check value.
 
     kind: PIK, MAK, TDK or TMK. tag: the byte before the key in tagged layouts. may_be_short: a

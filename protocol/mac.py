@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from protocol.cipher import Cipher, decrypt, encrypt, encryptor, xor
 from protocol.codec import body_offset, encode_message
@@ -22,8 +23,7 @@ _NO_MAC = bytes(MAC_SIZE)
 _BIT_64 = 0x01  # in the last byte of the bitmap
 
 
-@dataclass(frozen=True)
-class Algorithm:
+class Algorithm(Struct, frozen=True):
     """One row: how a MAC is computed, and the lengths of key that it takes."""
 
     compute: Callable[[bytes, bytes], bytes]

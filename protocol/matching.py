@@ -5,8 +5,9 @@ Reasons say exactly what is wrong and never hold a value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from protocol import mac
 from protocol.codec import decode
@@ -22,8 +23,7 @@ PARTIAL_APPROVAL = "10"
 _FINANCIAL_MTIS = frozenset(row.request_mti for row in ALL if row.financial)
 
 
-@dataclass(frozen=True)
-class MatchingRules:
+class MatchingRules(Struct, frozen=True):
     """What an acquirer's answers are held to, beyond what is always asked.
 
     compare_merchant: 42 must be equal where present. partial_approval: a sale may be approved in
@@ -37,15 +37,13 @@ class MatchingRules:
     reversal_needs_mac: bool = True
 
 
-@dataclass(frozen=True)
-class Foreign:
+class Foreign(Struct, frozen=True):
     """Not the answer to this request: to be logged and dropped; the wait goes on."""
 
     reason: str
 
 
-@dataclass(frozen=True)
-class Unusable:
+class Unusable(Struct, frozen=True):
     """The answer to this request, but nothing can be built on it: the wait is over.
 
     reversal_reason: element 39 for the 0400, where the request is one that is reversed.
@@ -57,8 +55,7 @@ class Unusable:
     code: str | None = None
 
 
-@dataclass(frozen=True)
-class Usable:
+class Usable(Struct, frozen=True):
     """The answer to this request, approving or declining it."""
 
     message: Message
@@ -66,13 +63,15 @@ class Usable:
 
 Match: TypeAlias = Foreign | Unusable | Usable
 
+BY_DEFAULT: Final = MatchingRules()
+
 
 def match(
     request: Message,
     frame: bytes,
     mac_key: Key | None,
     dialect: Dialect = DEFAULT,
-    rules: MatchingRules = MatchingRules(),
+    rules: MatchingRules = BY_DEFAULT,
 ) -> Match:
     """Judge a frame that arrived while the answer to a request is awaited.
 

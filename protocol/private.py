@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from protocol.dialect import Dialect
 from protocol.layout import Characters, Layout, MayEnd
 
 
-@dataclass(frozen=True)
-class Element60:
+class Element60(Struct, frozen=True):
     """Element 60, part by part (dialect: section 4). None: the content ends before that part."""
 
     kind: str
@@ -36,8 +35,7 @@ ELEMENT_60 = Layout(
 )
 
 
-@dataclass(frozen=True)
-class Element61:
+class Element61(Struct, frozen=True):
     """Element 61, part by part: the original transaction. None: the content ends before it."""
 
     batch: str
@@ -60,8 +58,7 @@ ELEMENT_61 = Layout(
 )
 
 
-@dataclass(frozen=True)
-class Element53:
+class Element53(Struct, frozen=True):
     """Element 53, part by part (dialect: section 3).
 
     pin_form: 0 no PIN, 1 a PIN without card number, 2 with it. method: 0 single DES, 6

@@ -6,9 +6,10 @@ Texts are the acquirers' usual ones; `action` says in English what to do next.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from protocol.transactions import Transaction
 
@@ -23,8 +24,7 @@ class ResponseClass(Enum):
     SYSTEM = "system"  # terminal, keys or merchant set-up: the technician or a sign-in
 
 
-@dataclass(frozen=True)
-class ResponseCode:
+class ResponseCode(Struct, frozen=True):
     """One code: its class, the text for the screen in both languages, and what to do."""
 
     code: str

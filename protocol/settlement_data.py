@@ -5,8 +5,9 @@ Source: dialect, section 6. The three are told apart by their length.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from protocol.card import Pan
 from protocol.errors import LayoutUnknown
@@ -16,8 +17,7 @@ ITEMS_A_MESSAGE = 8
 BALANCED = "1"
 
 
-@dataclass(frozen=True)
-class Totals:
+class Totals(Struct, frozen=True):
     """The totals of one class of cards. Amounts: 12 digits, in fen; counts: 3 digits.
 
     result: 0 in a request; 1 balanced, 2 not balanced, 3 error in an answer.
@@ -43,8 +43,7 @@ _TOTALS = Layout(
 )
 
 
-@dataclass(frozen=True)
-class BatchTotals:
+class BatchTotals(Struct, frozen=True):
     """Element 48 of a settlement: domestic cards, then foreign ones where the host wants them."""
 
     domestic: Totals
@@ -54,8 +53,7 @@ class BatchTotals:
 BATCH_TOTALS = Layout("48", BatchTotals, (("domestic", _TOTALS), ("foreign", MayEnd(_TOTALS))))
 
 
-@dataclass(frozen=True)
-class UploadItem:
+class UploadItem(Struct, frozen=True):
     """One transaction of an upload. card_class: 00 domestic, 01 foreign; amount: 12 digits."""
 
     card_class: str
@@ -76,8 +74,7 @@ _ITEM = Layout(
 )
 
 
-@dataclass(frozen=True)
-class UploadList:
+class UploadList(Struct, frozen=True):
     """Element 48 of a batch upload: at most eight items."""
 
     items: tuple[UploadItem, ...]
@@ -86,8 +83,7 @@ class UploadList:
 UPLOAD_LIST = Layout("48", UploadList, (("items", Listed(_ITEM, digits=2, most=ITEMS_A_MESSAGE)),))
 
 
-@dataclass(frozen=True)
-class UploadEnd:
+class UploadEnd(Struct, frozen=True):
     """Element 48 of the message that ends an upload: the number of details, 4 digits."""
 
     details: str

@@ -7,9 +7,10 @@ read and write them. Keys are the business of `keys`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import IO, Any
+
+from msgspec import Struct
 
 from protocol import tlv
 from protocol.errors import LayoutUnknown, Truncated, WrongLength
@@ -34,8 +35,7 @@ class _CountedText(Format[str]):
         return FixedText(len(obj))._build(obj, stream, context, path)
 
 
-@dataclass(frozen=True)
-class DeviceString:
+class DeviceString(Struct, frozen=True):
     """Element 62 of a sign-in request: who made the device, and its serial number."""
 
     serial: str
@@ -47,8 +47,7 @@ DEVICE_STRING = Layout(
 )
 
 
-@dataclass(frozen=True)
-class ChipDetail:
+class ChipDetail(Struct, frozen=True):
     """Element 62 of an upload of one chip transaction. amount: 12 digits, in fen."""
 
     card_class: str
@@ -71,8 +70,7 @@ CHIP_DETAILS = Layout(
 )
 
 
-@dataclass(frozen=True)
-class DownloadList:
+class DownloadList(Struct, frozen=True):
     """Element 62 of an answer to a query for CA keys or applications.
 
     status: 0 none, 1 all of them here, 2 more to be asked for, 3 the last ones.
@@ -82,8 +80,7 @@ class DownloadList:
     items: tuple[tlv.Tlv, ...]
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One row: a tag of two digits, the name and the length in bytes of its value."""
 
     tag: str

@@ -6,9 +6,10 @@ Source: dialect, section 5. Adding a transaction is adding a row.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from protocol import chip_tags
 from protocol.elements import Value
@@ -33,8 +34,7 @@ class Original(Enum):
     DATE = "zeros and the date"
 
 
-@dataclass(frozen=True)
-class Transaction:
+class Transaction(Struct, frozen=True):
     """One row. None as a code means "as the original's", or that the element is not sent.
 
     kind: 60.1. network_codes: the 60.3 that it may have, the usual one first.
@@ -171,8 +171,7 @@ ALL: tuple[Transaction, ...] = (
 BY_NAME: Mapping[str, Transaction] = MappingProxyType({row.name: row for row in ALL})
 
 
-@dataclass(frozen=True)
-class EntryMode:
+class EntryMode(Struct, frozen=True):
     """What the first two digits of element 22 mean, and what they ask of a financial request."""
 
     meaning: str

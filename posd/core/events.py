@@ -6,8 +6,9 @@ the dialogue in the same way. A result carries the id of what it answers; a stal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from posd.core.ports import PasswordVerifier
 from protocol import PinBlock, Track
@@ -34,35 +35,30 @@ class Key(StrEnum):
     FUNCTION = "function"
 
 
-@dataclass(frozen=True, slots=True)
-class PoweredUp:
+class PoweredUp(Struct, frozen=True):
     """The first event of a process: recovery has been done, the edges are running."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPressed:
+class KeyPressed(Struct, frozen=True):
     """A key outside a PIN or password prompt (inside one, digits and 确认 never reach the core)."""
 
     key: Key
 
 
-@dataclass(frozen=True, slots=True)
-class CardSwiped:
+class CardSwiped(Struct, frozen=True):
     """A swipe whose track 2 passed every check of the reader."""
 
     track2: Track
     track3: Track | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CardUnreadable:
+class CardUnreadable(Struct, frozen=True):
     """A swipe that cannot be used; reason is one of the card reader's reasons, never card data."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SecretTyped:
+class SecretTyped(Struct, frozen=True):
     """So many characters stand in the open PIN or password prompt.
 
     too_few: 确认 was pressed, and they are not enough.
@@ -73,31 +69,27 @@ class SecretTyped:
     too_few: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PinEntered:
+class PinEntered(Struct, frozen=True):
     """The PIN prompt was confirmed; None is a confirmation with no PIN."""
 
     entry: int
     pin_block: PinBlock | None
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordChecked:
+class PasswordChecked(Struct, frozen=True):
     """The password prompt was confirmed and what was typed was compared, off the event loop."""
 
     entry: int
     matches: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordRepeat:
+class PasswordRepeat(Struct, frozen=True):
     """The new password can be one; it is to be typed once more."""
 
     entry: int
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordChosen:
+class PasswordChosen(Struct, frozen=True):
     """What is to be stored of a new password; None with a problem: differs, factory, failed."""
 
     entry: int
@@ -105,36 +97,31 @@ class PasswordChosen:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TimerFired:
+class TimerFired(Struct, frozen=True):
     serial: int
 
 
-@dataclass(frozen=True, slots=True)
-class HostConnected:
+class HostConnected(Struct, frozen=True):
     """The connection of this exchange is established; nothing has been sent on it."""
 
     exchange: int
 
 
-@dataclass(frozen=True, slots=True)
-class HostReceived:
+class HostReceived(Struct, frozen=True):
     """One whole frame (LEN included) arrived on the connection of this exchange."""
 
     exchange: int
     frame: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class HostFailed:
+class HostFailed(Struct, frozen=True):
     """The connection of this exchange could not be made, or ended; reason is for the log."""
 
     exchange: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PrintEnded:
+class PrintEnded(Struct, frozen=True):
     """A print job ended. perhaps_complete: the paper may hold the whole slip although it failed."""
 
     job: int
@@ -143,16 +130,14 @@ class PrintEnded:
     perhaps_complete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PrinterChanged:
+class PrinterChanged(Struct, frozen=True):
     """What the printer says of itself; trouble is "" or paper_out, cover_open, offline, absent..."""
 
     trouble: str
     paper_low: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceChanged:
+class DeviceChanged(Struct, frozen=True):
     """A device (keypad, display, printer, card_reader) is there or is gone."""
 
     role: str
@@ -182,8 +167,7 @@ class Phase(StrEnum):
     REPEATING = "repeating"  # a pending notice goes out again
 
 
-@dataclass(frozen=True, slots=True)
-class MoneyProgress:
+class MoneyProgress(Struct, frozen=True):
     """The exchange entered a phase; transaction is None when no intent is concerned."""
 
     phase: Phase
@@ -191,8 +175,7 @@ class MoneyProgress:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionEnded:
+class TransactionEnded(Struct, frozen=True):
     """The request that the dialogue made stands so. The ledger holds everything else.
 
     REVERSAL_PENDING may be followed by REVERSED or UNRESOLVED for the same transaction later, PENDING
@@ -203,16 +186,14 @@ class TransactionEnded:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRefused:
+class RequestRefused(Struct, frozen=True):
     """Nothing was stored or sent: reason is a Refusal's value (posd.money.money)."""
 
     reason: str
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SignInEnded:
+class SignInEnded(Struct, frozen=True):
     """Sign-in or sign-off ended. code is element 39 where the host answered, reason a word for the texts."""
 
     signed_in: bool
@@ -228,8 +209,7 @@ class SettlementStep(StrEnum):
     END = "end"  # the message that ends the upload
 
 
-@dataclass(frozen=True, slots=True)
-class SettlementProgress:
+class SettlementProgress(Struct, frozen=True):
     """A settlement's next message. number, of: which upload of how many; seconds: until it is given up."""
 
     step: SettlementStep
@@ -238,8 +218,7 @@ class SettlementProgress:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class SettlementEnded:
+class SettlementEnded(Struct, frozen=True):
     """It came to its end (settled), or is left where it stands: nothing of it is lost.
 
     reason: "" or not_connected, no_answer, refused, sign_in_failed. code: element 39 of a refusal, or
@@ -252,8 +231,7 @@ class SettlementEnded:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SettlementDue:
+class SettlementDue(Struct, frozen=True):
     """The time of day for settling has come, and something is stored. Said again until it is done."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from devices.picture import Picture
 from devices.slip import Slip
@@ -58,8 +59,7 @@ class Randomness(Protocol):
         """So many unpredictable bytes (from a seed in the simulator)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordVerifier:
+class PasswordVerifier(Struct, frozen=True):
     """What is needed to check a password: scrypt over HMAC(device key, password)."""
 
     salt: bytes
@@ -102,8 +102,7 @@ class Drills(Protocol):
         """The next slip finds no paper; the one after it does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """Everything the core is handed by the edge that runs it."""
 
     display: Display

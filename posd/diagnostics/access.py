@@ -8,8 +8,9 @@ import os
 import socket
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from posd.diagnostics.messages import (
     BackupRequest,
@@ -33,8 +34,7 @@ TECHNICIANS_ACTS: Final[frozenset[type[Request]]] = ACTS - {LogLevelRequest, Tra
 """What a technician may do of these. The rest is what the machine's owner decides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """A process at the other end: its user, and every group that it is in."""
 
     process: int

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from posd.core.core import Core
 from posd.core.ports import Clock
@@ -34,8 +35,7 @@ _CASES: Final = 20
 _VOUCHER_DIGITS: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
+class Terminal(Struct, frozen=True):
     """Everything that an answer or an act may look at. version: of the program."""
 
     configuration: Configuration

@@ -6,8 +6,9 @@ Pure reading of the core and of what was observed. The codes are those that the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from posd.core.core import Core
 from posd.core.ports import Clock
@@ -34,8 +35,7 @@ _LOCKED: Final = "lock."  # the states of that flow
 _HALTED: Final = "the process ends, and the next start decides"
 
 
-@dataclass(frozen=True, slots=True)
-class Causes:
+class Causes(Struct, frozen=True):
     """What can be said of one terminal at this moment."""
 
     configuration: Configuration

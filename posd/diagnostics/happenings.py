@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from typing import Final
 
 from posd.core.events import (
@@ -31,13 +30,11 @@ def happening(event: Event) -> tuple[str, dict[str, Detail]] | None:
         return name, {"card": event.track2.pan.masked}
     if isinstance(event, HostReceived):
         return name, {"exchange": event.exchange, "length": len(event.frame)}
-    if not is_dataclass(event):
-        return name, {}
     told: dict[str, Detail] = {}
-    for field in fields(event):
-        value = getattr(event, field.name)
+    for field in event.__struct_fields__:
+        value = getattr(event, field)
         if isinstance(value, bool | int):
-            told[field.name] = value
+            told[field] = value
         elif isinstance(value, str | float):
-            told[field.name] = str(value)
+            told[field] = str(value)
     return name, told

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from devices.picture import Picture
 from posd.core import ports
@@ -45,8 +46,7 @@ _CERTIFICATE: Final = ("certificate", "TLS")  # how posd.host.connection begins 
 _ABSENT: Final = "absent"
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """One trouble: when last (milliseconds by the machine's clock), how often, and does it last?"""
 
     at: int

@@ -10,10 +10,11 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from posd.ledger.database import CACHE_KIB
 from posd.ledger.errors import LedgerFailed
@@ -35,8 +36,7 @@ class BackupAbandoned(Exception):
     """Whoever asked for the copy wants it no longer; nothing of it is left."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(Struct, frozen=True):
     """One copy in the directory. schema: it was taken before a migration of that schema."""
 
     path: Path

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from posd.ledger.database import Database
 from posd.ledger.pack import pack, unpack
@@ -36,8 +37,7 @@ class UploadKind(StrEnum):
     END = "end"
 
 
-@dataclass(frozen=True, slots=True)
-class SettlementRecord:
+class SettlementRecord(Struct, frozen=True):
     """One settlement. totals: plain values of what the terminal counted; answer: 48 of the 0510."""
 
     id: int
@@ -56,8 +56,7 @@ class SettlementRecord:
     closed_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedUpload:
+class PlannedUpload(Struct, frozen=True):
     """A message to come: its elements without 2, 14 and items, and the transactions it is about."""
 
     kind: UploadKind
@@ -65,8 +64,7 @@ class PlannedUpload:
     transactions: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class UploadRecord:
+class UploadRecord(Struct, frozen=True):
     """One message of an upload, as far as it has come."""
 
     id: int

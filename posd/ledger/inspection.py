@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from posd.ledger.database import CACHE_KIB
 from posd.ledger.errors import LedgerDamaged, LedgerFailed, LedgerInUse, LedgerTooNew
@@ -16,8 +17,7 @@ from posd.ledger.schema import MIGRATIONS
 from posd.ledger.transactions import checksum_holds
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Struct, frozen=True):
     """What a whole ledger holds. broken: ids of transactions whose checksum does not fit."""
 
     schema: int

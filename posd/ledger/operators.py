@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from posd import passwords
 from posd.core.ports import Clock, PasswordVerifier
@@ -33,8 +34,7 @@ LONGEST_LOCK_SECONDS: Final = 24 * 60 * 60  # doubling ends here: a locked shop 
 _FACTORY_OFF: Final = "factory_passwords_off"
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """number: 2 digits. role: one of ROLES."""
 
     number: str

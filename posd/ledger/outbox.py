@@ -8,10 +8,11 @@ remembers how far it came: it sees every event at least once and in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import takewhile
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from posd.ledger.database import Database
 from posd.ledger.pack import pack, unpack
@@ -62,8 +63,7 @@ JUMP_AFTER_RESTORE: Final = 1_000_000
 _MOST_PRUNED: Final = 1000  # of one commit
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxEvent:
+class OutboxEvent(Struct, frozen=True):
     """One event. at: milliseconds of local business time. body: exactly the fields of EVENTS[name]."""
 
     number: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct, field
 
 from devices.slip import Slip
 
@@ -36,8 +37,7 @@ class OrderState(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionRecord:
+class TransactionRecord(Struct, frozen=True):
     """One financial request and what became of it. Its card number: Transactions.card()."""
 
     id: int
@@ -82,8 +82,7 @@ class TransactionRecord:
         return self.amount if self.approved_amount is None else self.approved_amount
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
+class StepRecord(Struct, frozen=True):
     """One line of a transaction's story."""
 
     at: int
@@ -91,8 +90,7 @@ class StepRecord:
     details: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRecord:
+class OrderRecord(Struct, frozen=True):
     """What a customer owes. Closed (paid, voided, cancelled) it is the archive: it is never erased."""
 
     id: int
@@ -120,8 +118,7 @@ class OrderRecord:
         return self.held_at is not None and self.state is OrderState.UNPAID
 
 
-@dataclass(frozen=True, slots=True)
-class OrderStep:
+class OrderStep(Struct, frozen=True):
     """One change of an order: who did what, and what was due after it."""
 
     at: int
@@ -137,8 +134,7 @@ NOT_DONE: Final = "1"
 leaves it possible that it has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
+class Application(Struct, frozen=True):
     """What an operator wants done with an order, and what a supervisor says to it."""
 
     id: int
@@ -154,8 +150,7 @@ class Application:
     refusal: str  # why it was refused: a digit of its list
 
 
-@dataclass(frozen=True, slots=True)
-class PrintJob:
+class PrintJob(Struct, frozen=True):
     """A slip to be printed, committed with the outcome it shows (money M6)."""
 
     id: int

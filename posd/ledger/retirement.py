@@ -6,9 +6,10 @@ for a person, here and in the ledger that goes on with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from posd.ledger.ledger import Ledger
 from posd.ledger.records import State
@@ -27,8 +28,7 @@ def retired_mark(file: Path) -> Path:
     return file.with_name(f"{file.name}.retired")
 
 
-@dataclass(frozen=True, slots=True)
-class Retirement:
+class Retirement(Struct, frozen=True):
     """archive: the id of what was moved, "" when it was closed. at: milliseconds."""
 
     why: Why

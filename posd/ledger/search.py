@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from posd.ledger.database import Database
 from posd.ledger.records import TransactionRecord
 from posd.ledger.transactions import record_of
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which transactions: each one; else those with this voucher number (6 digits), of this order, of
     cards that end so (4 digits), or of this amount (fen)."""
 
@@ -21,8 +21,7 @@ class Wanted:
     amount: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """How many approved transactions of one kind one operator made, and what they came to (fen)."""
 
     operator: str

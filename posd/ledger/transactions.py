@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from posd.keys import Keys, SealBroken
 from posd.ledger.database import Database
@@ -25,8 +26,7 @@ _CHANGEABLE = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """What is known of a request before its first byte leaves (money M1)."""
 
     kind: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from posd.core.events import Event
 from posd.core.timers import CoreTimers
@@ -17,8 +18,7 @@ from protocol.mac import seal
 from protocol.matching import MatchingRules, match
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """The ledger, the line to the host, the session, and the way to report."""
 
     configuration: Configuration

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from posd.ledger.records import OrderState, State
 from protocol import transactions as dialect
@@ -19,8 +20,7 @@ class Side(Enum):
     CREDIT = "credit"  # it goes back to the cardholder
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One row, beside the dialect's.
 
     originals: kinds that it may be about. original_becomes: their state once it is approved.

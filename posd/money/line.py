@@ -6,10 +6,10 @@ Knows connections and time-outs, and whether a frame is ours; does not know what
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from msgspec import Struct
 
 from posd.core import ports
 from posd.core.events import HostConnected, HostFailed, HostReceived
@@ -21,23 +21,20 @@ log = structlog.get_logger()
 Verdict = Foreign | Unusable | Usable
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(Struct, frozen=True):
     """What goes out on an established connection, and how an incoming frame is judged against it."""
 
     frame: bytes
     judge: Callable[[bytes], Verdict]
 
 
-@dataclass(frozen=True, slots=True)
-class NotConnected:
+class NotConnected(Struct, frozen=True):
     """The connection was never established: nothing can have been sent (money M9)."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
+class NoAnswer(Struct, frozen=True):
     """Bytes were handed over and nothing usable came back: time-out, or the connection ended."""
 
     reason: str
@@ -46,8 +43,7 @@ class NoAnswer:
 Result = NotConnected | NoAnswer | Unusable | Usable
 
 
-@dataclass(frozen=True, slots=True)
-class LastExchange:
+class LastExchange(Struct, frozen=True):
     """How the newest exchange ended, without what was said in it. code: element 39, where there was one."""
 
     number: int = 0  # counted from the start of the process; 0: there has been none
@@ -56,8 +52,7 @@ class LastExchange:
     code: str = ""
 
 
-@dataclass(slots=True)
-class _Exchange:
+class _Exchange(Struct):
     number: int
     prepare: Callable[[], Sending]
     answer_seconds: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from posd.ledger.records import TransactionRecord
 from posd.money.kinds import KINDS, Kind
@@ -20,16 +20,14 @@ NOT_KNOWN = "000000"  # batch and STAN of an original that this ledger does not 
 NO_OPERATOR = "000"  # element 63 of a refund
 
 
-@dataclass(frozen=True, slots=True)
-class SwipedCard:
+class SwipedCard(Struct, frozen=True):
     """What the magnetic stripe gave. Lives in memory only, for one request (money M10)."""
 
     track2: Track
     track3: Track | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """How an earlier transaction is named: by the ledger, or by a clerk who reads it from its slip.
 
     date is MMDD, of the answer. What is not known is empty.
@@ -52,8 +50,7 @@ class Reference:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One financial request as the dialogue makes it. account is the card's number and expiry (YYMM).
 
     amount is in fen, 0 for a balance inquiry. reference names the original, which is there itself

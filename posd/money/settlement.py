@@ -7,10 +7,10 @@ a power cut is the same code. A message that was sent is sent again unchanged un
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from msgspec import Struct
 
 from posd import batch_slips
 from posd.core.events import (
@@ -44,8 +44,7 @@ _SIGN_OFF_DUE: Final = "sign_off_due"
 _ERASED_IN_LOG: Final = "erased_in_log"
 
 
-@dataclass(slots=True)
-class _Exchange:
+class _Exchange(Struct):
     """One message on its way. tries: without a usable answer, since the clerk's key."""
 
     progress: SettlementProgress

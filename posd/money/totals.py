@@ -8,8 +8,9 @@ in doubt do not, and neither do pre-authorisations.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from posd.ledger.records import State, TransactionRecord
 from posd.money.kinds import KINDS, Side
@@ -21,8 +22,7 @@ STANDING: Final = frozenset({State.APPROVED, State.VOIDED, State.COMPLETED})
 _DOMESTIC_ORGANISATION: Final = "CUP"  # 63.1; every other one is foreign
 
 
-@dataclass(frozen=True, slots=True)
-class ClassTotals:
+class ClassTotals(Struct, frozen=True):
     """The totals of one class of cards. Amounts in fen."""
 
     debit: int = 0
@@ -43,8 +43,7 @@ class ClassTotals:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class KindTotals:
+class KindTotals(Struct, frozen=True):
     """How many of one kind, and fen of them all. kind is a name of protocol.transactions."""
 
     kind: str
@@ -52,8 +51,7 @@ class KindTotals:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class SettlementTotals:
+class SettlementTotals(Struct, frozen=True):
     """What the terminal counts of one batch: each class of cards, and each kind that there is."""
 
     domestic: ClassTotals
@@ -135,8 +133,7 @@ def parse_answer(element_48: str) -> tuple[ClassResult, ClassResult | None]:
     return _result(parts.domestic), foreign
 
 
-@dataclass(frozen=True, slots=True)
-class ClassResult:
+class ClassResult(Struct, frozen=True):
     """What the host says of one class of cards: its totals; 1 balanced, 2 not, 3 error."""
 
     totals: ClassTotals

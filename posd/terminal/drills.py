@@ -7,9 +7,10 @@ The steps are those of every day, and so is the money core behind them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from posd.core.events import MoneyProgress, Phase
 
@@ -21,8 +22,7 @@ IDLE: Final = "idle.ready"
 _SETTING: Final = "drill"
 
 
-@dataclass(frozen=True, slots=True)
-class Drill:
+class Drill(Struct, frozen=True):
     """name: of its texts. begin: arms the fault. met: the steps that show that it has been met.
 
     pages: the names of help texts by the step before which they stand. over: what should have been
@@ -83,8 +83,7 @@ DRILLS: Final[Mapping[str, Drill]] = MappingProxyType(
 )
 
 
-@dataclass(slots=True)
-class DrillInProgress:
+class DrillInProgress(Struct):
     """One drill while it lasts; its name is in the training's ledger, so that it survives its power cut."""
 
     drill: Drill

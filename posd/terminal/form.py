@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from posd.core.events import Phase, SettlementProgress
 from posd.ledger.records import PrintJob, TransactionRecord
@@ -11,8 +11,7 @@ from posd.money.requests import SwipedCard
 from posd.terminal.order_choice import OrderChoice
 
 
-@dataclass(slots=True)
-class Form:
+class Form(Struct):
     """One form a walk through the dialogue; idle begins a new one. Amounts in fen.
 
     A PIN, a password or a PIN block is never in it, only how many characters were typed.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from posd.ledger.order_rules import Action
 
 
-@dataclass(slots=True)
-class OrderChoice:
+class OrderChoice(Struct):
     """Which orders the clerk looks at, and what is about to be done with the chosen one."""
 
     amount: int = 0  # fen; only orders with this amount; 0: any

@@ -7,10 +7,11 @@ judge. Each refusal says why, and what to do instead.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from posd.core.events import CardSwiped
 from posd.ledger.records import IN_DOUBT, State, TransactionRecord
@@ -41,8 +42,7 @@ _DAYS: Final = 366
 _DONE: Final = frozenset({State.APPROVED, State.VOIDED, State.COMPLETED})
 
 
-@dataclass(frozen=True, slots=True)
-class Originals:
+class Originals(Struct, frozen=True):
     """Which originals a flow is about.
 
     code: what of the slip names one that is not in this ledger; VOUCHER where it must be in it.

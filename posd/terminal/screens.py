@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from devices import columns as grid
 from devices.picture import Picture
@@ -11,8 +12,7 @@ _ROOMY = 8  # lines from which a blank row sets the title off
 _MORE_BELOW, _MORE_ABOVE = "▼", "▲"
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(Struct, frozen=True):
     """A title, a body and a hint.
 
     The body wraps, and scrolls when it is longer than its room. selected is the index of the body
@@ -25,8 +25,7 @@ class Screen:
     selected: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LaidOut:
+class LaidOut(Struct, frozen=True):
     """A picture; how far the body can be scrolled; what was cut off because it did not fit."""
 
     picture: Picture

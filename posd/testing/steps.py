@@ -106,6 +106,14 @@ class ExpectHostNothing:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectOff:
+    """The terminal has ended by itself and is not started again."""
+
+    line: int
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExpectLedger:
     """The terminal's ledger holds this transaction in this state; voucher may be `last`."""
 
@@ -246,6 +254,7 @@ Step = (
     | ExpectNoPaper
     | ExpectHost
     | ExpectHostNothing
+    | ExpectOff
     | ExpectLedger
     | ExpectOrder
     | Remember

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from devices import columns as grid
 from devices.slip import Slip, from_plain, lay_out, to_plain
@@ -121,7 +121,7 @@ def test_each_class_has_its_result_and_the_hosts_totals_only_where_they_differ()
 
 @pytest.mark.parametrize(("result", "words"), [("1", "对账平"), ("2", "对账不平"), ("3", "对账错")])
 def test_every_result_has_its_words(result: str, words: str) -> None:
-    contents = dataclasses.replace(CONTENTS, domestic=ClassResult(ClassTotals(), result))
+    contents = structs.replace(CONTENTS, domestic=ClassResult(ClassTotals(), result))
     assert f"内卡 {words}" in rows(totals_slip(contents, CONFIGURATION))
 
 
@@ -129,7 +129,7 @@ def test_a_case_that_was_closed_is_listed_with_what_was_said_of_it() -> None:
     open_case = rows(totals_slip(CONTENTS, CONFIGURATION))
     assert "未决 须联系收单机构" in open_case
     assert "未决 已结案" not in open_case
-    contents = dataclasses.replace(CONTENTS, verdicts={6: "1"})
+    contents = structs.replace(CONTENTS, verdicts={6: "1"})
     said = rows(totals_slip(contents, CONFIGURATION))
     assert "未决 须联系收单机构" not in said
     first = said.index("未决 已结案")
@@ -159,7 +159,7 @@ def test_kinds_cases_declined_details_and_people_are_listed() -> None:
 
 
 def test_a_batch_without_any_of_these_has_no_empty_headings() -> None:
-    contents = dataclasses.replace(CONTENTS, records=lambda: iter(()), cancelled=(), uploads=())
+    contents = structs.replace(CONTENTS, records=lambda: iter(()), cancelled=(), uploads=())
     said = rows(totals_slip(contents, CONFIGURATION))
     assert not {
         "未决 须联系收单机构",
@@ -186,8 +186,8 @@ def test_the_summary_says_nothing_of_a_result() -> None:
 
 
 def test_a_batch_that_was_closed_by_hand_says_so_on_both_slips() -> None:
-    settlement = dataclasses.replace(SETTLEMENT, closed_by="99", response_code="96")
-    contents = dataclasses.replace(CONTENTS, settlement=settlement, domestic=None, foreign=None)
+    settlement = structs.replace(SETTLEMENT, closed_by="99", response_code="96")
+    contents = structs.replace(CONTENTS, settlement=settlement, domestic=None, foreign=None)
     for slip in (totals_slip(contents, CONFIGURATION), detail_list(contents, CONFIGURATION)):
         said = rows(slip)
         assert "未与主机对平" in said
@@ -203,7 +203,7 @@ def test_every_slip_fits_the_paper_and_survives_the_ledger(make: Any, columns: i
         a_record(number, kind, amount=99_999_999_999, supervisor="00")
         for number, kind in enumerate(KINDS, start=999_900)
     )
-    contents = dataclasses.replace(
+    contents = structs.replace(
         CONTENTS, records=lambda: iter(most), totals=totals_of(most), uploads=()
     )
     slip = make(contents, CONFIGURATION)

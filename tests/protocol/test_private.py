@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import asdict
 
 from protocol import DEFAULT, Dialect
 from protocol import errors as e
@@ -29,7 +30,7 @@ from protocol.private import (
 )
 def test_element_60_may_end_after_any_part(content, parts):
     assert parse_60(content) == parts
-    values = [value for value in vars(parts).values() if value is not None]
+    values = [value for value in asdict(parts).values() if value is not None]
     if len(values) > 2:
         assert element_60(*values) == content
 

@@ -6,10 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NoReturn
+
+from msgspec import Struct
 
 from posd import VERSION
 
@@ -23,8 +24,7 @@ exit codes:
   6 status, why: it does not sell; doctor: something is to be mended   7 there is no such voucher or code"""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One word. call: module and function. alone: it needs no terminal."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import Final
+
+from msgspec.structs import asdict
 
 from posd.diagnostics.posctl.connection import DONE, NOT_SELLING
 from posd.diagnostics.posctl.examination import SUBJECTS, Finding, Findings, Patient, Subject

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from msgspec import Struct
+
 from posd.diagnostics import messages as m
 from posd.diagnostics.clocks import CLOCK_MAY_DIFFER, clock_in_words
 from posd.diagnostics.posctl.connection import (
@@ -46,8 +48,7 @@ _NO_USERS: Final = "posd install, then systemd-sysusers"
 _ENCRYPTED: Final = "encrypted for this machine"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One line of the list: how it is, what was looked at, what was found, and how to mend it."""
 
     state: State

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from posd.ledger.ledger import Ledger
 from posd.ledger.order_rules import Action, Obstacle

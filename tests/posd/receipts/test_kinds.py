@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
+from msgspec import structs
 
 from devices import columns as grid
 from devices.slip import Text
@@ -20,7 +19,7 @@ NOON = 43_200_000
 
 @pytest.mark.parametrize("kind", LAYOUTS)
 def test_a_kind_is_large_and_never_broken_within_a_word(kind: str) -> None:
-    record = dataclasses.replace(SALE, kind=kind)
+    record = structs.replace(SALE, kind=kind)
     (_, slip), *_ = slips(record, configuration(), None)
     words = LAYOUTS[kind].kind.split("/")
     large = [row.text for row in slip.rows if isinstance(row, Text) and row.large]
@@ -29,7 +28,7 @@ def test_a_kind_is_large_and_never_broken_within_a_word(kind: str) -> None:
 
 
 def test_a_part_is_printed_with_what_was_asked_and_what_is_missing() -> None:
-    part = dataclasses.replace(SALE, approved_amount=5000, response_code="10")
+    part = structs.replace(SALE, approved_amount=5000, response_code="10")
     slip = " ".join(copies(part)["merchant"].split())
     assert "RMB 50.00 应收 RMB 123.45 实收 RMB 50.00 未收 RMB 73.45" in slip
     assert "部分批准" in slip
@@ -41,12 +40,12 @@ def test_what_was_approved_whole_says_nothing_of_parts() -> None:
 
 def test_an_original_that_is_not_here_is_named_as_the_clerk_named_it() -> None:
     request = {37: "000000000777", 61: "0000000000000514"}
-    refund = dataclasses.replace(SALE, kind="refund", request=request)
+    refund = structs.replace(SALE, kind="refund", request=request)
     slip = copies(refund)["merchant"]
     assert "原参考号 000000000777" in slip
     assert "原交易日期 0514" in slip
     request = {38: "A1B2C3", 61: "0000000000000514"}
-    completion = dataclasses.replace(SALE, kind="completion", request=request)
+    completion = structs.replace(SALE, kind="completion", request=request)
     assert "原授权码 A1B2C3" in copies(completion)["merchant"]
 
 
@@ -60,7 +59,7 @@ def test_a_story_is_no_receipt_and_shows_no_card_number() -> None:
 
 
 def test_a_story_of_a_balance_inquiry_has_a_name_too() -> None:
-    inquiry = dataclasses.replace(SALE, kind="balance_inquiry", authorisation_code="")
+    inquiry = structs.replace(SALE, kind="balance_inquiry", authorisation_code="")
     slip = text(story_slip(inquiry, (), configuration()))
     assert "余额查询/BALANCE" in slip
     assert "授权码" not in slip

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from devices.slip import Slip, lay_out
 from posd.ledger.ledger import milliseconds
@@ -70,14 +70,14 @@ def test_a_note_of_an_order_that_nobody_tried_to_pay_says_so(configuration: Conf
 def test_a_note_of_an_order_that_is_paid_in_part_says_what_is_due(
     configuration: Configuration,
 ) -> None:
-    paper = text(note(dataclasses.replace(ORDER, paid=5000), [], configuration))
+    paper = text(note(structs.replace(ORDER, paid=5000), [], configuration))
     assert "已收 RMB 50.00" in paper
     assert "未收 RMB 73.45" in paper
 
 
 def test_every_state_of_an_attempt_has_words(configuration: Configuration) -> None:
     for state in State:
-        attempt = dataclasses.replace(ATTEMPT, state=state, response_code="")
+        attempt = structs.replace(ATTEMPT, state=state, response_code="")
         assert note(ORDER, [attempt], configuration).rows
 
 
@@ -95,13 +95,11 @@ def test_paper_of_a_test_terminal_says_so_twice(configuration: Configuration) ->
 
 
 def test_a_report_sums_by_operator_and_names_each_order(configuration: Configuration) -> None:
-    other = dataclasses.replace(ORDER, id=2, number="000003", operator="02", amount=100)
-    cancelled = dataclasses.replace(
+    other = structs.replace(ORDER, id=2, number="000003", operator="02", amount=100)
+    cancelled = structs.replace(
         ORDER, id=3, number="000004", state=OrderState.CANCELLED, closed_by="01", reason="2"
     )
-    expired = dataclasses.replace(
-        cancelled, id=4, number="000005", closed_by="posd", reason="expired"
-    )
+    expired = structs.replace(cancelled, id=4, number="000005", closed_by="posd", reason="expired")
     groups = (Group("unpaid", (ORDER, other)), Group("cancelled", (cancelled, expired)))
     paper = text(report_slip(Report(AT, AT + 60_000, groups), configuration))
     for expected in (
@@ -114,7 +112,7 @@ def test_a_report_sums_by_operator_and_names_each_order(configuration: Configura
 def test_a_long_report_lists_a_hundred_orders_and_says_how_many_there_are(
     configuration: Configuration,
 ) -> None:
-    many = tuple(dataclasses.replace(ORDER, number=f"{n:06d}") for n in range(1, 251))
+    many = tuple(structs.replace(ORDER, number=f"{n:06d}") for n in range(1, 251))
     paper = text(report_slip(Report(AT, AT + 1, (Group("unpaid", many),)), configuration))
     assert "合计 250笔" in paper
     assert "000100" in paper

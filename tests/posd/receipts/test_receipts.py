@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from devices.slip import Slip, from_plain, lay_out, to_plain
 from posd.ledger.ledger import milliseconds
@@ -45,7 +45,7 @@ SALE = TransactionRecord(
     host_date="0514",
     host_time="093001",
 )
-VOID = dataclasses.replace(SALE, id=8, kind="sale_void", stan="000013", original=7)
+VOID = structs.replace(SALE, id=8, kind="sale_void", stan="000013", original=7)
 
 
 def configuration(**terminal: object) -> Configuration:
@@ -137,11 +137,11 @@ def test_a_void_names_its_kind_and_the_original_voucher() -> None:
 
 
 def test_a_card_that_was_not_there_is_marked_so() -> None:
-    assert "622500******0014 /M" in copies(dataclasses.replace(SALE, entry_mode="012"))["merchant"]
+    assert "622500******0014 /M" in copies(structs.replace(SALE, entry_mode="012"))["merchant"]
 
 
 def test_the_approved_amount_is_what_is_printed() -> None:
-    partial = dataclasses.replace(SALE, approved_amount=5000, response_code="10")
+    partial = structs.replace(SALE, approved_amount=5000, response_code="10")
     assert "RMB 50.00" in copies(partial)["merchant"]
     assert "部分批准" in copies(partial)["merchant"].split("备注")[1]
 
@@ -155,7 +155,7 @@ def test_the_texts_of_the_host_stand_under_the_remarks() -> None:
 
 def test_a_text_of_the_host_carries_no_card_number_and_no_control_to_the_paper() -> None:
     hostile = "CUP" + f"\x1b@{PAN}".ljust(20)
-    record = dataclasses.replace(SALE, answer={63: hostile})
+    record = structs.replace(SALE, answer={63: hostile})
     merchant = copies(record)["merchant"]
     assert PAN not in merchant
     assert "\x1b" not in merchant
@@ -163,7 +163,7 @@ def test_a_text_of_the_host_carries_no_card_number_and_no_control_to_the_paper()
 
 def test_a_text_of_the_host_that_is_cut_in_a_character_is_printed_all_the_same() -> None:
     cut = ("CUP" + "留" * 10).encode("gb18030")[:-1].decode("gb18030", "surrogateescape")
-    record = dataclasses.replace(SALE, answer={63: cut})
+    record = structs.replace(SALE, answer={63: cut})
     (_, merchant), _ = slips(record, configuration(), None)
     assert "留" * 9 in text(merchant)
     text(merchant).encode("utf-8")
@@ -172,7 +172,7 @@ def test_a_text_of_the_host_that_is_cut_in_a_character_is_printed_all_the_same()
 def test_bytes_and_text_of_an_element_print_the_same() -> None:
     value = SALE.answer[63]
     assert isinstance(value, str)
-    as_bytes = dataclasses.replace(SALE, answer={**SALE.answer, 63: value.encode("gb18030")})
+    as_bytes = structs.replace(SALE, answer={**SALE.answer, 63: value.encode("gb18030")})
     assert copies(as_bytes) == copies()
 
 
@@ -185,7 +185,7 @@ def test_the_expiry_date_is_not_printed() -> None:
 def test_a_slip_of_every_kind_fits_both_papers_and_survives_the_ledger(
     kind: str, columns: int
 ) -> None:
-    record = dataclasses.replace(SALE, kind=kind, original=7)
+    record = structs.replace(SALE, kind=kind, original=7)
     for _, slip in slips(record, configuration(merchant_name="很" * 40), SALE):
         assert lay_out(slip, columns)
         assert from_plain(to_plain(slip)) == slip
@@ -221,7 +221,7 @@ def test_slips_of_doubt_can_be_marked_too(make: object) -> None:
 
 
 def test_a_fault_slip_says_what_a_person_needs_to_settle_the_case() -> None:
-    record = dataclasses.replace(
+    record = structs.replace(
         SALE, state=State.REVERSING, reversal_reason="98", reversal_tries=3, reversal_code="96"
     )
     slip = text(fault_slip(record, configuration()))
@@ -249,7 +249,7 @@ def test_a_fault_slip_without_any_answer_says_none() -> None:
 
 
 def test_the_slip_of_a_case_that_was_given_up_no_longer_says_that_it_is_reversed() -> None:
-    given_up = dataclasses.replace(SALE, state=State.UNRESOLVED, reversal_reason="")
+    given_up = structs.replace(SALE, state=State.UNRESOLVED, reversal_reason="")
     slip = text(fault_slip(given_up, configuration()))
     assert "结果未定 请联系收单机构" in slip
     assert "冲正未成功" not in slip
@@ -257,7 +257,7 @@ def test_the_slip_of_a_case_that_was_given_up_no_longer_says_that_it_is_reversed
 
 
 def test_a_pending_slip_says_nothing_of_success_and_not_to_do_it_again() -> None:
-    slip = text(pending_slip(dataclasses.replace(SALE, kind="refund"), configuration()))
+    slip = text(pending_slip(structs.replace(SALE, kind="refund"), configuration()))
     assert "未决" in slip
     assert "退货处理中 请勿重复操作" in slip
     assert "成功" not in slip
@@ -276,5 +276,5 @@ def test_the_hosts_date_gets_the_year_that_brings_it_nearest(
     date: str, time: str, expected: str
 ) -> None:
     created = milliseconds(BEGINNING.replace(month=12, day=31, hour=23, minute=59, second=58))
-    record = dataclasses.replace(SALE, created_at=created, host_date=date, host_time=time)
+    record = structs.replace(SALE, created_at=created, host_date=date, host_time=time)
     assert f"{host_moment(record):%Y-%m-%d %H:%M:%S}" == expected

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyte
 import pytest
+from msgspec import structs
 
 from devices import columns as grid
 from devices.display import Display
@@ -134,12 +134,12 @@ def outcomes(
     dialogue = clerk.dialogue
     dialogue.form = full_form(clerk)
     for state in State:
-        shown = dataclasses.replace(record, state=state)
+        shown = structs.replace(record, state=state)
         for step in ("last.shown", "slip.tear", "slip.printing", "slip.trouble"):
             screen = STEPS[step].screen(dialogue)
             yield f"{step} when {state}", lay_out(screen, "", 0, columns, lines)
     for code in CODES:
-        shown = dataclasses.replace(record, state=State.DECLINED, response_code=code)
+        shown = structs.replace(record, state=State.DECLINED, response_code=code)
         for step in ("sale.declined", "void.declined"):
             screen = STEPS[step].screen(dialogue)
             yield f"{step} {code}", lay_out(screen, "", 0, columns, lines)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
 import pytest
+from msgspec import structs
 
 from posd.core.events import Phase
 from posd.ledger.order_rules import Action
@@ -235,7 +235,7 @@ def test_the_last_transaction_is_told_in_every_state(
 ) -> None:
     record = ended.ledger.transactions.last("sale")
     assert record is not None
-    shown: TransactionRecord = dataclasses.replace(record, state=state)
+    shown: TransactionRecord = structs.replace(record, state=state)
     ended.dialogue.form = full_form(ended)
     monkeypatch.setattr(ended.ledger.transactions, "get", lambda _identity: shown)
     assert draw(ended, STEPS["last.shown"].screen(ended.dialogue)) == ()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from posd.ledger.records import State, TransactionRecord
 from posd.ledger.retirement import retire
@@ -303,7 +303,7 @@ def test_a_case_of_every_kind_and_state_fits_the_smallest_screen(
     stuck: Clerk, monkeypatch: pytest.MonkeyPatch, language: str, state: str, kind: str
 ) -> None:
     closed = state == "closed"
-    record = dataclasses.replace(
+    record = structs.replace(
         newest(stuck),
         kind=kind,
         state=State.UNRESOLVED if closed else State(state),
