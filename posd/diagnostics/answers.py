@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -20,10 +21,11 @@ from posd.diagnostics.observations import Observations
 from posd.edges import Devices
 from posd.key_loading import CHECK_LENGTH, device_check_value
 from posd.keys import Keys
-from posd.ledger.ledger import Ledger, moment
+from posd.ledger.ledger import Ledger, milliseconds, moment
 from posd.ledger.records import State, TransactionRecord
 from posd.ledger.search import Wanted
 from posd.metrics import exposition
+from posd.order_report import day_of, to_csv
 from posd.redaction import redact_text
 from posd.settings import Configuration
 from posd.terminal.story import step_in_words, story, summary
@@ -33,6 +35,8 @@ Parts = Iterator[m.Answer]
 _ROLES: Final[tuple[m.Role, ...]] = ("keypad", "display", "printer", "card_reader")
 _CASES: Final = 20
 _VOUCHER_DIGITS: Final = 6
+_DAY: Final = 86_400_000
+_MOST_DAYS: Final = 366  # of orders at once
 
 
 class Terminal(Struct, frozen=True):
@@ -155,6 +159,39 @@ def _found(ledger: Ledger, number: str) -> TransactionRecord | None:
     order = ledger.orders.by_number(number)
     attempts = ledger.transactions.of_order(order.id) if record is None and order else []
     return attempts[-1] if attempts else record
+
+
+def orders(terminal: Terminal, request: m.OrdersRequest) -> Parts:
+    """A Line each, then Done; the ledger is asked for one day at a time."""
+    ledger = terminal.core.ledger
+    try:
+        begin, last = _days(request, ledger.now())
+    except ValueError as error:
+        yield m.Failed(id=request.id, reason="failed", text=str(error))
+        return
+    for line in to_csv(ledger, begin, begin):
+        yield m.Line(id=request.id, text=line.rstrip("\r\n"))  # the heading
+    while begin <= last:
+        since, begin = day_of(begin)
+        for line in islice(to_csv(ledger, since, begin), 1, None):
+            yield m.Line(id=request.id, text=line.rstrip("\r\n"))
+    yield m.Done(id=request.id)
+
+
+def _days(request: m.OrdersRequest, now: int) -> tuple[int, int]:
+    """The first moments of the first day and of the last. Raises ValueError, in words."""
+    try:
+        at = [
+            milliseconds(datetime.fromisoformat(day)) if day else None
+            for day in (request.since, request.until)
+        ]
+    except ValueError:
+        raise ValueError("there is no such day") from None
+    last = day_of(now if at[1] is None else at[1])[0]
+    begin = last if at[0] is None else at[0]
+    if last - begin >= _MOST_DAYS * _DAY:
+        raise ValueError(f"expected at most {_MOST_DAYS} days at once")
+    return begin, last
 
 
 def flight(terminal: Terminal, request: m.FlightRequest) -> Parts:
@@ -325,6 +362,7 @@ ANSWERS: Final[dict[type[m.Request], Callable[..., Parts]]] = {
     m.ScreenRequest: screen,
     m.JournalRequest: journal,
     m.ShowRequest: show,
+    m.OrdersRequest: orders,
     m.FlightRequest: flight,
     m.MetricsRequest: metrics,
     m.ConfigurationRequest: settings,

@@ -20,6 +20,7 @@ Role = Literal["keypad", "display", "printer", "card_reader"]
 Part = Literal["printer", "card_reader", "display", "keypad", "host"]
 Level = Literal["debug", "info", "warning", "error"]
 Voucher = Annotated[str, Meta(pattern=r"^[0-9]{1,6}\Z")]
+Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 
 
 # --- what a client asks ---------------------------------------------------------------------------
@@ -90,6 +91,16 @@ class EventsRequest(Request, frozen=True, kw_only=True, tag="events"):
     follow: bool = False
 
 
+class OrdersRequest(Request, frozen=True, kw_only=True, tag="orders"):
+    """Orders by the day on which they were made: a Line of CSV each, a heading first, then Done.
+
+    since, until: both days are part of it; left out it is today.
+    """
+
+    since: Day | None = None
+    until: Day | None = None
+
+
 class ConfigurationRequest(Request, frozen=True, kw_only=True, tag="configuration"):
     """The settings in force: a Section each, then Versions."""
 
@@ -130,6 +141,7 @@ AnyRequest = (
     | FlightRequest
     | MetricsRequest
     | EventsRequest
+    | OrdersRequest
     | ConfigurationRequest
     | TestRequest
     | EchoRequest
@@ -380,6 +392,12 @@ class Recorded(Answer, frozen=True, kw_only=True, tag="recorded"):
     details: dict[str, str | int | bool]
 
 
+class Line(Answer, frozen=True, kw_only=True, tag="line"):
+    """A line of CSV (RFC 4180), without its end. Amounts in fen."""
+
+    text: str
+
+
 class Section(Answer, frozen=True, kw_only=True, tag="section"):
     """A section's settings as text; files by their names only. toml: as they stand in a configuration."""
 
@@ -418,6 +436,7 @@ AnyAnswer = (
     | Passed
     | Metrics
     | Recorded
+    | Line
     | Section
     | Versions
     | Step

@@ -58,6 +58,18 @@ def _voucher(text: str) -> str:
     return text
 
 
+def _day(text: str) -> str:
+    from datetime import date
+
+    try:
+        is_day = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        is_day = False
+    if not is_day:
+        raise argparse.ArgumentTypeError(f"expected a day, YYYY-MM-DD, found {text!r}")
+    return text
+
+
 COMMANDS: Final = (
     Command("status", "how the terminal stands, on one screen", "posctl status", ("looks", "status")),
     Command("why", "why it does not sell right now, and what to do", "posctl why", ("looks", "why")),
@@ -117,6 +129,15 @@ COMMANDS: Final = (
         (
             _argument("--from", dest="start", type=_number(0), default=0, metavar="N", help="default: 0"),
             _argument("--follow", action="store_true", help="and those that come, until Ctrl-C"),
+        ),
+    ),
+    Command(
+        "orders", "orders as CSV, amounts in fen", "posctl orders --from 2026-06-01 > orders.csv",
+        ("looks", "orders"),
+        (
+            _argument("--from", dest="since", type=_day, metavar="DAY",
+                      help="made from this day on, YYYY-MM-DD (default: the day of --until)"),
+            _argument("--until", type=_day, metavar="DAY", help="until this one (default: today)"),
         ),
     ),
     Command("config", "the settings in force, and versions", "posctl config", ("looks", "configuration")),

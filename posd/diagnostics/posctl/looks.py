@@ -162,6 +162,17 @@ def journal(terminal: Connection, options: argparse.Namespace, paper: Paper) -> 
     return DONE
 
 
+def orders(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
+    """Orders as CSV, by the day on which they were made."""
+    days = {"since": options.since, "until": options.until}
+    for item in terminal.ask("orders", **{name: day for name, day in days.items() if day}):
+        if options.json:
+            show_json(paper, item)
+        elif item["answer"] == "line":
+            paper.line(read(item, m.Line).text)
+    return DONE
+
+
 def show(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
     """The story of one transaction, by its voucher number."""
     found, item = terminal.one(m.Story, "show", voucher=options.voucher, language=options.language)

@@ -78,6 +78,7 @@ EXAMPLES: dict[type, Any] = {
     messages.Recorded: messages.Recorded(
         id=1, number=7, at="2026-01-02T03:04:05", name="order.paid", details={"order": 1}
     ),
+    messages.Line: messages.Line(id=1, text="number,state"),
     messages.Section: messages.Section(id=1, name="host", settings={"port": "1"}),
     messages.Versions: messages.Versions(id=1, versions={"posd": "1"}, checks={"master key": "AA"}),
     messages.Step: messages.Step(id=1, text="press a key"),
