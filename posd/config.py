@@ -205,7 +205,9 @@ def _check_key_file(path: Path | None, name: str, source: _Source) -> None:
     wanted = " or ".join(str(2 * length) for length in lengths)
     if path is None:
         raise source.error(
-            key, f"expected a key file, or the systemd credential {CREDENTIALS[name]}, found none"
+            key,
+            f"expected a key file, or the systemd credential {CREDENTIALS[name]} that posd.service has, "
+            "found none",
         )
     try:
         # The mode is looked at on the open file: a name could mean another file a moment later.

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
+from posd.key_store import KeyStore, KeyStoreError
 from posd.placed_files import place
 
 DONE, FAILED = 0, 1
@@ -104,6 +105,10 @@ def install(root: Path, program: PurePosixPath) -> list[str]:
             done.append(_put(part, path, content))
         except OSError as error:
             raise _cannot(path, error) from None
+    try:
+        KeyStore(root).tell_unit()  # of keys that are here already
+    except (OSError, KeyStoreError) as error:
+        raise InstallError(f"the encrypted keys' drop-in: {error}") from None
     if str(program.parent) not in _ON_THE_PATH:
         done.extend(_link(root / _LINKS / name, program.with_name(name)) for name in COMMANDS)
     return done

@@ -78,19 +78,21 @@ class KeyStore:
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             place(path, self._encrypt(name, content) if encrypt else content, 0o600, replace=True)
             other.unlink(missing_ok=True)
-            self._tell_unit()
+            self.tell_unit()
         except OSError as error:
             raise KeyStoreError(f"{error.filename or path}: {_words(error)}") from None
         return path
 
-    def _tell_unit(self) -> None:
-        """The drop-in names what is encrypted; without any it is not needed."""
+    def tells_unit(self, name: str) -> bool:
+        """Does the unit look where this key lies? systemctl revert takes the drop-in away."""
         drop_in = self._root / _DROP_IN
-        lines = [
-            f"LoadCredentialEncrypted={name}:/{_ENCRYPTED[name]}"
-            for name in NAMES
-            if self.is_encrypted(name)
-        ]
+        told = drop_in.read_text("ascii", "replace") if drop_in.exists() else ""
+        return not self.is_encrypted(name) or _line(name) in told.splitlines()
+
+    def tell_unit(self) -> None:
+        """Let the drop-in name what is encrypted; none without any. Raises OSError, KeyStoreError."""
+        drop_in = self._root / _DROP_IN
+        lines = [_line(name) for name in NAMES if self.is_encrypted(name)]
         text = "\n".join(["# Written by posd: these keys are encrypted.", "[Service]", *lines, ""])
         content = text.encode("ascii") if lines else b""
         if content == (drop_in.read_bytes() if drop_in.exists() else b""):
@@ -108,6 +110,10 @@ class KeyStore:
 
     def _decrypt(self, name: str, path: Path) -> bytes:
         return _creds("decrypt", f"--name={name}", str(path), "-", content=b"")
+
+
+def _line(name: str) -> str:
+    return f"LoadCredentialEncrypted={name}:/{_ENCRYPTED[name]}"
 
 
 def _reload() -> None:

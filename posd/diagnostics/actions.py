@@ -15,6 +15,7 @@ from posd.core.events import CardSwiped, CardUnreadable, Event, KeyPressed, Prin
 from posd.diagnostics import messages as m
 from posd.diagnostics.answers import Parts, Terminal
 from posd.diagnostics.client import Client
+from posd.diagnostics.observations import DEVICE_CODES
 from posd.diagnostics.probe import ProbeFailed, probe
 from posd.ledger.backup import Backups
 from posd.money.line import LastExchange
@@ -213,8 +214,8 @@ class Actions:
 
     def _show(self, identity: int) -> Parts:
         shown = self._terminal.observations.picture
-        if shown is None or "display" in self._terminal.core.dialogue.devices_missing:
-            yield m.Failed(id=identity, reason="absent", text="there is no display")
+        if shown is None:
+            yield m.Failed(id=identity, reason="absent", text="nothing is shown yet")
             return
         self._terminal.devices.show(_test_picture(shown.columns, shown.lines))
         self._loop.call_later(_PICTURE_SECONDS, self._show_again)
@@ -229,10 +230,6 @@ class Actions:
     def _wait(self, request: m.TestRequest, client: Client) -> Parts:
         """Look on; the dialogue takes the key or the card as always."""
         role, say = request.part, client.tell
-        if role in self._terminal.core.dialogue.devices_missing:
-            text = f"the {role.replace('_', ' ')} is absent"
-            yield m.Failed(id=request.id, reason="absent", text=text, hint="posctl devices")
-            return
 
         def ended(answer: m.Answer) -> None:
             if self._waiting.pop(client, None) is not None:
@@ -265,12 +262,26 @@ class Actions:
         alone = isinstance(request, m.EchoRequest) or part in ("printer", "display")
         if core.halted is not None:
             return None  # no act can be written down then, and that is what is said
+        if part in DEVICE_CODES and (gone := self._absent(request.id, part)):
+            return gone
         if alone and not core.dialogue.is_idle:
             text = f"somebody is using the terminal: {self._standing()}"
             return _busy(request.id, text, _TO_IDLE)
         if core.money.busy and (alone or part == "host"):
             return _busy(request.id, _ON_THE_LINE)
         return None
+
+    def _absent(self, identity: int, role: str) -> m.Failed | None:
+        """A device that is not there: why, and where the remedy stands."""
+        line, words = self._terminal.devices.line(role), role.replace("_", " ")
+        if line is None:
+            text, hint = f"no {words} is configured", f"[devices.{role}] in posd.toml"
+        elif role in self._terminal.core.dialogue.devices_missing:
+            text = f"the {words} is absent: {line.reason}"
+            hint = f"posctl explain {DEVICE_CODES[role]}"
+        else:
+            return None
+        return m.Failed(id=identity, reason="absent", text=text, hint=hint)
 
     def _standing(self) -> str:
         """Which screen stands: its first row, and where the dialogue is."""

@@ -9,6 +9,7 @@ import pytest
 
 from posd.cli import main
 from posd.install import COMMANDS, PARTS, InstallError, _next_steps, install, sources
+from posd.key_store import MASTER, KeyStore
 
 PROGRAM = PurePosixPath("/opt/posd/bin/posd")
 UNIT = "usr/local/lib/systemd/system/posd.service"
@@ -29,6 +30,24 @@ def test_the_commands_are_found_by_every_shell(tmp_path: Path) -> None:
         link = tmp_path / "usr/local/bin" / name
         assert link.readlink() == Path(PROGRAM.with_name(name))
         assert f"{link}: leads to {PROGRAM.with_name(name)}" in done
+
+
+def test_encrypted_keys_that_the_unit_was_not_told_of_are_told_again(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path)
+    key = tmp_path / "etc/posd/master-key.cred"
+    key.parent.mkdir(parents=True)
+    key.write_text("encrypted elsewhere")
+    assert not store.tells_unit(MASTER)
+    install(tmp_path, PROGRAM)
+    assert store.tells_unit(MASTER)
+    (drop_in,) = (tmp_path / "etc/systemd/system/posd.service.d").iterdir()
+    assert drop_in.read_text().splitlines()[1:] == [
+        "[Service]",
+        "LoadCredentialEncrypted=master-key:/etc/posd/master-key.cred",
+    ]
+    key.unlink()
+    install(tmp_path, PROGRAM)
+    assert not drop_in.exists()
 
 
 def test_links_follow_another_installation_and_never_replace_a_program(tmp_path: Path) -> None:

@@ -339,6 +339,10 @@ def test_a_terminal_without_its_master_key_says_so_and_is_not_tried_again(
     assert "a key is missing" in " ".join(examined.stdout.split())
     assert "no key has been loaded" in examined.stdout
     machine.must("/opt/posd/bin/posd", *LOAD, stdin=MASTER)
+    machine.must("rm", "/etc/systemd/system/posd.service.d/50-encrypted-keys.conf")
+    examined = machine.run(POSCTL, "doctor")
+    assert "posd.service is not told where it is" in " ".join(examined.stdout.split())
+    machine.must("/opt/posd/bin/posd", "install")
     start_again(machine)
     assert machine.run(POSCTL, "journal", user=TECHNICIAN).returncode == 0
 

@@ -160,6 +160,9 @@ def keys(patient: Patient) -> Findings:
         sealed = not patient.own_keys and store.is_encrypted(name)
         where = f"{path}, {_ENCRYPTED}" if sealed else str(path)
         yield Finding("good", title, f"check value {checked(key)} ({where})")
+        if not patient.own_keys and not store.tells_unit(name):
+            found = f"{UNIT} is not told where it is"
+            yield Finding("bad", title, found, "posd install, then systemctl restart posd")
         mode = path.stat().st_mode
         if not sealed and mode & (stat.S_IRWXO | stat.S_IWGRP):
             found = f"{path} has mode {stat.S_IMODE(mode):o}: others may read it"

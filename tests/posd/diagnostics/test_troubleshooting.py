@@ -291,3 +291,22 @@ def test_a_sale_that_waits_for_its_answer_is_no_trouble(tmp_path: Path) -> None:
         (case,) = status["cases"]
         assert case["state"] == "open"
         terminal.do("expect screen 交易成功")
+
+
+@pytest.mark.parametrize(
+    ("part", "role", "words", "code"),
+    [
+        ("printer", "printer", "打印机", "E103"),
+        ("reader", "card_reader", "读卡器", "E104"),
+    ],
+)
+def test_a_test_of_a_device_that_is_not_there_says_why_and_where_the_remedy_stands(
+    tmp_path: Path, part: str, role: str, words: str, code: str
+) -> None:
+    with shop(tmp_path) as terminal:
+        terminal.open()
+        terminal.do(f"{part} unplug", f"expect screen {words}")
+        tried = terminal.posctl("test", part)
+        assert tried.code == 1
+        assert f"the {role.replace('_', ' ')} is absent: " in tried.err
+        assert f"posctl explain {code}" in tried.err
