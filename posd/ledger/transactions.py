@@ -202,28 +202,29 @@ class Transactions:
 
     def count(self, *states: State) -> int:
         """How many are in these states in doubt."""
-        rows = self._database.remembered("in_doubt", self._rows_in_doubt)
-        return sum(row["state"] in states for row in rows)
+        return len(self._numbers_in_doubt(states))
 
     def count_for_a_person(self) -> int:
         """Pending notices, and unresolved cases that nobody has closed."""
         return self._database.remembered("for_a_person", self._count_for_a_person)
 
     def _count_for_a_person(self) -> int:
-        rows = self._database.remembered("in_doubt", self._rows_in_doubt)
-        unresolved = [row["id"] for row in rows if row["state"] == State.UNRESOLVED]
+        unresolved = self._numbers_in_doubt((State.UNRESOLVED,))
         closed = [identity for identity in unresolved if self.verdict(identity) is not None]
         return self.count(State.PENDING) + len(unresolved) - len(closed)
 
     def _in_doubt(self, states: tuple[State, ...]) -> list[TransactionRecord]:
-        """Read once for all questions about them: they are few, most often none."""
+        return [self.get(identity) for identity in self._numbers_in_doubt(states)]
+
+    def _numbers_in_doubt(self, states: tuple[State, ...]) -> list[int]:
+        """Their ids, oldest first. Read once for all questions about them: they are few, most often none."""
         rows = self._database.remembered("in_doubt", self._rows_in_doubt)
-        return [record_of(row) for row in rows if row["state"] in states]
+        return [row["id"] for row in rows if row["state"] in states]
 
     def _rows_in_doubt(self) -> list[sqlite3.Row]:
         # The partial index's own condition, word for word: SQLite takes it for nothing less.
         return self._database.all(
-            """SELECT * FROM transactions
+            """SELECT id, state FROM transactions
                WHERE state IN ('open', 'reversing', 'pending', 'unresolved') ORDER BY id"""
         )
 

@@ -16,6 +16,7 @@ from protocol.keys import WorkingKeys, working_keys
 log = structlog.get_logger()
 
 _SEALED_AS = "settings/working_keys"
+_DAY = 86_400_000  # ms
 _SIGN_IN_REQUESTED = "3"  # processing requirement (dialect: frame)
 _REQUIREMENT = 5  # its place in the header
 
@@ -37,6 +38,7 @@ class Session:
         self._dialect = dialect
         self._clock = clock
         self._random_bytes = random_bytes
+        self._day = (-1, "")  # since 1970, and as it is written
         self.operator: str = ledger.settings.get("operator", first_operator)
         self.working: WorkingKeys | None = self._stored_keys()
         self._signed_in_on: str = ledger.settings.get("signed_in_on", "")
@@ -60,7 +62,12 @@ class Session:
     @property
     def business_day(self) -> str:
         """YYYY-MM-DD by the business clock."""
-        return moment(self._ledger.now()).date().isoformat()
+        number, name = self._day
+        today = self._ledger.now() // _DAY
+        if today != number:
+            name = moment(today * _DAY).date().isoformat()
+            self._day = today, name
+        return name
 
     @property
     def host_date(self) -> str:

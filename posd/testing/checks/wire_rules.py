@@ -246,10 +246,15 @@ def one_exchange_a_connection(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("M13" if message.mti == "0800" else "M17", what, _at(message))
 
 
+_NOTHING: Final = bytes(32)
+"""What most of a young ledger's pages are; longer than any secret, so that none is lost with it."""
+
+
 def secrets_stay_out_of_the_ledger(evidence: Evidence) -> Iterator[Violation]:
     """M10: no card number, track or PIN block that was sent stands in the ledger's bytes."""
     seen: set[str] = set()
-    written = evidence.raw.lower()
+    raw = evidence.raw.replace(_NOTHING, b"\0")
+    written = raw.lower()
     for message in evidence.messages:
         if not message.outgoing:
             continue
@@ -259,7 +264,7 @@ def secrets_stay_out_of_the_ledger(evidence: Evidence) -> Iterator[Violation]:
             if not digits or digits in seen:
                 continue
             seen.add(digits)
-            if digits.lower().encode("ascii") in written or _packed(digits) in evidence.raw:
+            if digits.lower().encode("ascii") in written or _packed(digits) in raw:
                 yield Violation("M10", f"a {name} is in the ledger", _at(message))
 
 
