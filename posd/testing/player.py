@@ -106,6 +106,9 @@ class Player:
                 self._expect_host(step)
             case steps.ExpectHostNothing():
                 self._expect_host_nothing(step)
+            case steps.ExpectOff(seconds=seconds):
+                if not self._come_true(lambda: not self._stage.powered, seconds):
+                    self._complain("expected a terminal that is off", self._screen_in_words())
             case steps.ExpectLedger(voucher=name, state=state, seconds=seconds):
                 self._expect_state("transaction", compare.transaction_state, name, state, seconds)
             case steps.ExpectOrder(number=name, state=state, seconds=seconds):

@@ -323,6 +323,11 @@ FORMS: Final[tuple[Form, ...]] = (
         "expect host MTI [n=value...] [within N s]", r"expect host (\d{4})((?:\s.+)?)", _expect_host
     ),
     form(
+        "expect off [within N s]",
+        rf"expect off{MAYBE_WITHIN}",
+        lambda line, match: steps.ExpectOff(line, _split_seconds(match[0])[1]),
+    ),
+    form(
         "expect ledger VOUCHER|last STATE [within N s]",
         rf"expect ledger (\S+) (\w+){MAYBE_WITHIN}",
         _expect_ledger,

@@ -132,6 +132,11 @@ def test_a_request_that_should_not_have_been_made_is_listed(stage: Stage) -> Non
     assert found[2].startswith("  0800 ")
 
 
+def test_a_terminal_that_should_be_off_shows_its_screen(stage: Stage) -> None:
+    found = report(stage, "expect off within 1 s")
+    assert found[:2] == ["day.clerk:5: expected a terminal that is off", "the screen:"]
+
+
 def test_a_wrong_state_is_named_with_the_one_that_was_found(stage: Stage) -> None:
     found = report(stage, SOLD + "expect ledger last declined within 1 s")
     assert found[0] == (

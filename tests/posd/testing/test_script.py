@@ -40,6 +40,8 @@ def only(line: str) -> steps.Step:
             steps.ExpectHost(2, "0400", {39: "98", 52: "absent"}, 90.0),
         ),
         ("expect host nothing for 2 s", steps.ExpectHostNothing(2, 2.0)),
+        ("expect off", steps.ExpectOff(2)),
+        ("expect off within 5 s", steps.ExpectOff(2, 5.0)),
         ("expect ledger last approved", steps.ExpectLedger(2, "last", "approved")),
         ("expect ledger 12 reversed within 5 s", steps.ExpectLedger(2, "000012", "reversed", 5.0)),
         ("expect order last cancelled", steps.ExpectOrder(2, "last", "cancelled")),
