@@ -188,7 +188,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     common.add_argument(
         "--language", choices=("zh_CN", "en"), default=suppressed,
-        help="of explanations (default: as the environment says)",
+        help="of explanations and labels (default: as the environment says)",
     )  # fmt: skip
     whole = _Parser(
         prog="posctl",
@@ -240,17 +240,17 @@ def _run(command: Command, options: argparse.Namespace) -> int:
     options.socket = _socket(options)
     module, function = command.call
     call: Callable[..., int] = getattr(import_module(f"{_HERE}.{module}"), function)
-    paper = Paper()
+    paper = Paper(language=options.language)
     try:
         if command.alone:
             return call(options, paper)
         with Connection(options.socket) as terminal:
             return call(terminal, options, paper)
     except Trouble as trouble:
-        told = Paper(sys.stderr)
-        told.row(trouble.text, "   ", "posctl: ")
+        told = Paper(sys.stderr, options.language)
+        told.row(told.say(trouble.template, **trouble.values), "   ", "posctl: ")
         if trouble.hint:
-            told.row(trouble.hint, "      ", "   -> ")
+            told.row(told.say(trouble.hint), "      ", "   -> ")
         return trouble.code
 
 

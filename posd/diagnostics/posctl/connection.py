@@ -29,11 +29,13 @@ _Item = TypeVar("_Item", bound=m.Answer)
 
 
 class Trouble(Exception):
-    """What to say, what to do about it, and the exit code."""
+    """What to say, what to do about it, and the exit code. values: of the text's placeholders."""
 
-    def __init__(self, text: str, hint: str = "", code: int = FAILED) -> None:
+    def __init__(self, text: str, hint: str = "", code: int = FAILED, **values: object) -> None:
         super().__init__(text)
-        self.text = text
+        self.template = text
+        self.values = values
+        self.text = text.format(**values) if values else text
         self.hint = hint
         self.code = code
 
@@ -166,15 +168,16 @@ def _unreachable(path: Path, error: OSError) -> Trouble:
     if error.errno in (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR):
         return _not_running(
             path,
-            f"no terminal answers at {path}",
+            "no terminal answers at {path}",
             "systemctl status posd tells whether it runs; posctl doctor looks for the cause; "
             "another place: posctl --socket PATH",
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return Trouble(
-            f"{path}: you may not ask this terminal",
+            "{path}: you may not ask this terminal",
             "use sudo, or have yourself added to the group posd-tech and log in again",
             NOT_PERMITTED,
+            path=path,
         )
     words = (error.strerror or str(error) or "time-out").lower()
     return Trouble(f"{path}: {words}", "posctl doctor looks for the cause", NOT_RUNNING)
@@ -194,10 +197,10 @@ def _not_running(path: Path, text: str, hint: str) -> Trouble:
 
     told = service() if path == socket_path.DEFAULT else None
     if told is not None and not told.running:
-        text, hint = f"{text}; {UNIT}: {told.words}", told.fix
+        text, hint = f"{text}; {UNIT}: {told.words.replace('{', '{{')}", told.fix
         if "doctor" not in hint:
             hint += "; posctl doctor looks at the rest"
-    return Trouble(text, hint, NOT_RUNNING)
+    return Trouble(text, hint, NOT_RUNNING, path=path)
 
 
 def _closed(item: m.Closed) -> Trouble:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, TextIO
 
 from devices import columns as grid
+from posd.diagnostics.posctl.labels import Labels
 
 _COLOURS: Final = {"good": "32", "bad": "1;31", "warning": "33", "faint": "2", "strong": "1"}
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
@@ -26,8 +27,10 @@ _GAP: Final = "  "
 class Paper:
     """Where lines are written. Colour only on a terminal, and never with NO_COLOR (no-color.org)."""
 
-    def __init__(self, out: TextIO | None = None) -> None:
+    def __init__(self, out: TextIO | None = None, language: str = "en") -> None:
         self._out = sys.stdout if out is None else out
+        self.say = Labels(language)
+        """Labels and headlines in the technician's language."""
         self.on_terminal = self._out.isatty()
         """Does a person read along?"""
         terminal = self.on_terminal and os.environ.get("TERM") != "dumb"

@@ -28,31 +28,37 @@ def status(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
     code = DONE if found.sells else NOT_SELLING
     if options.json:
         return show_json(paper, item) or code
-    language = options.language
-    test = f"  {paper.colour('TEST', 'warning')}" if found.test_host else ""
+    language, say = options.language, paper.say
+    test = f"  {paper.colour(say('TEST'), 'warning')}" if found.test_host else ""
     head = f"{paper.colour(found.terminal, 'strong')} {found.merchant_name}"
     paper.row(f"{head}: {_sells(found, paper)}{test}", "  ")
     for reason in found.reasons:
         paper.paragraph(in_short(reason, language), "    ", f"  {paper.colour('!', 'warning')} ")
         _remedy(paper, root_of(reason).code, language)
-    signed = f"yes, operator {found.operator}" if found.signed_in else "no"
+    signed_in = (
+        say("yes, operator {operator}, batch {batch}", operator=found.operator, batch=found.batch)
+        if found.signed_in
+        else say("no, batch {batch}", batch=found.batch)
+    )
+    unsettled = say("{count} of {limit}", count=found.unsettled, limit=found.batch_limit)
     paper.pairs(
         (
-            ("signed in", f"{signed}, batch {found.batch}"),
-            ("acquirer", _link(found.link, paper)),
-            ("unsettled", f"{found.unsettled} of {found.batch_limit}"),
-            ("slips waiting", str(found.waiting_slips) if found.waiting_slips else ""),
-            ("clock", _clock(found.clock, paper)),
-            ("disk", _disk(found, paper)),
-            ("running since", f"{clock_time(found.started)}, posd {found.version}"),
-            ("program faults", str(found.faults) if found.faults else ""),
+            (say("signed in"), signed_in),
+            (say("acquirer"), _link(found.link, paper)),
+            (say("unsettled"), unsettled),
+            (say("slips waiting"), str(found.waiting_slips) if found.waiting_slips else ""),
+            (say("clock"), _clock(found.clock, paper)),
+            (say("disk"), _disk(found, paper)),
+            (say("running since"), f"{clock_time(found.started)}, posd {found.version}"),
+            (say("program faults"), str(found.faults) if found.faults else ""),
         )
     )
     _device_table(paper, found.devices)
     if found.cases:
-        paper.line(paper.colour("in doubt", "strong"))
+        paper.line(paper.colour(say("in doubt"), "strong"))
+        columns = ("voucher", "state", "amount", "card", "since", "tries", "answer")
         paper.table(
-            ("voucher", "state", "amount", "card", "since", "tries", "answer"),
+            tuple(map(say, columns)),
             [
                 (
                     c.voucher,
@@ -67,7 +73,7 @@ def status(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
             ],
         )
     if found.troubles:
-        paper.line(paper.colour("last troubles", "strong"))
+        paper.line(paper.colour(say("last troubles"), "strong"))
         told = {root_of(reason).code for reason in found.reasons}
         for trouble in found.troubles[:_TROUBLES_SHOWN]:
             _trouble(paper, trouble, language)
@@ -76,7 +82,9 @@ def status(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
                 told.add(trouble.code)
     if found.reasons or found.troubles:
         paper.row(
-            paper.colour("posctl why: what to do; posctl explain CODE: what it means", "faint"),
+            paper.colour(
+                say("posctl why: what to do; posctl explain CODE: what it means"), "faint"
+            ),
             "  ",
         )
     return code
@@ -89,23 +97,24 @@ def why(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
     if options.json:
         return show_json(paper, item) or code
     if not found.sells:
-        paper.line(paper.colour("It does not sell:", "bad"))
+        paper.line(paper.colour(paper.say("It does not sell:"), "bad"))
         for reason in found.reasons:
             tell_reason(paper, reason, options.language, "bad")
     failing = _failing(found.warnings)
     if found.sells and not failing:
-        paper.line(paper.colour("It sells.", "good"))
+        paper.line(paper.colour(paper.say("It sells."), "good"))
     if failing:
         told = (
-            "A sale can be begun, but the last failed:"
+            paper.say("A sale can be begun, but the last failed:")
             if found.sells
-            else "The last exchange failed:"
+            else paper.say("The last exchange failed:")
         )
         paper.line(paper.colour(told, "warning"))
         for reason in failing:
             tell_reason(paper, reason, options.language, "warning")
     if others := [each for each in found.warnings if each not in failing]:
-        paper.line(paper.colour("Not right, although it does not stop a sale:", "warning"))
+        others_told = paper.say("Not right, although it does not stop a sale:")
+        paper.line(paper.colour(others_told, "warning"))
         for reason in others:
             tell_reason(paper, reason, options.language, "warning")
     return code
@@ -134,7 +143,8 @@ def screen(terminal: Connection, options: argparse.Namespace, paper: Paper) -> i
         paper.line(f"│{paper.colour(text, 'strong') if number == found.reverse else text}│")
     paper.line(f"└{'─' * found.columns}┘")
     if not found.shown:
-        paper.line(paper.colour("the display is absent: nobody sees this", "warning"))
+        unseen = paper.say("the display is absent: nobody sees this")
+        paper.line(paper.colour(unseen, "warning"))
     paper.line(paper.colour(found.dialogue, "faint"))
     return DONE
 
@@ -146,11 +156,12 @@ def journal(terminal: Connection, options: argparse.Namespace, paper: Paper) -> 
     if options.json:
         return show_json(paper, item)
     if not found.entries:
-        paper.line("no transactions")
+        paper.line(paper.say("no transactions"))
         return DONE
     times = short_times([entry.at for entry in found.entries])
+    columns = ("voucher", "time", "kind", "amount", "card", "state", "code", "by", "id")
     paper.table(
-        ("voucher", "time", "kind", "amount", "card", "state", "code", "by", "id"),
+        tuple(map(paper.say, columns)),
         [
             (
                 e.voucher, at, e.kind, amount(e.amount), e.card, e.state, e.code, e.operator,
@@ -182,18 +193,16 @@ def show(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int
     paper.line(
         paper.colour(f"{entry.voucher} {entry.kind} {amount(entry.amount)} {entry.state}", "strong")
     )
-    order = options.voucher.zfill(len(entry.voucher))
+    say, asked = paper.say, options.voucher.zfill(len(entry.voucher))
+    order = say("{number}, the newest attempt to pay it", number=asked)
     paper.pairs(
         (
-            (
-                "of order",
-                "" if order == entry.voucher else f"{order}, the newest attempt to pay it",
-            ),
-            ("card", entry.card),
-            ("time", clock_time(entry.at)),
-            ("operator", entry.operator),
-            ("answer", entry.code),
-            ("in the log", f"transaction={entry.transaction}"),
+            (say("of order"), "" if asked == entry.voucher else order),
+            (say("card"), entry.card),
+            (say("time"), clock_time(entry.at)),
+            (say("operator"), entry.operator),
+            (say("answer"), entry.code),
+            (say("in the log"), f"transaction={entry.transaction}"),
         )
     )
     paper.line()
@@ -202,7 +211,7 @@ def show(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int
     names = [what for _at, what, _more in found.steps]
     words = found.words if len(found.words) == len(names) else names
     paper.table(
-        ("time", "step", "details"),
+        (say("time"), say("step"), say("details")),
         [
             (clock_time(at), word, " ".join(map(_detail, more.split(" "))))
             for word, (at, _what, more) in zip(words, found.steps, strict=True)
@@ -279,25 +288,28 @@ def _failing(reasons: tuple[m.Reason, ...]) -> list[m.Reason]:
 def _sells(found: m.Status, paper: Paper) -> str:
     """The headline; what its codes mean stands in the lines below it."""
     if not found.sells:
-        return paper.colour("does not sell", "bad")
+        return paper.colour(paper.say("does not sell"), "bad")
     failing = ", ".join(reason.code for reason in _failing(found.reasons))
     if failing:
-        return paper.colour(f"can begin a sale; the last one failed: {failing}", "warning")
-    return paper.colour("sells", "good")
+        told = paper.say("can begin a sale; the last one failed: {codes}", codes=failing)
+        return paper.colour(told, "warning")
+    return paper.colour(paper.say("sells"), "good")
 
 
 def _link(link: m.Link, paper: Paper) -> str:
     protection = {
         "tls": "TLS",
-        "plaintext": paper.colour("PLAIN TCP: anybody on the way can read and forge", "bad"),
-        "loopback": "plain, on this machine",
+        "plaintext": paper.colour(
+            paper.say("PLAIN TCP: anybody on the way can read and forge"), "bad"
+        ),
+        "loopback": paper.say("plain, on this machine"),
     }[link.protection]
     state = (
-        paper.colour("trouble", "bad")
+        paper.colour(paper.say("trouble"), "bad")
         if link.trouble
-        else "ok"
+        else paper.say("ok")
         if link.last_result
-        else "not used yet"
+        else paper.say("not used yet")
     )
     last = ""
     if link.last_result:
@@ -306,30 +318,35 @@ def _link(link: m.Link, paper: Paper) -> str:
         reason = (
             f": {link.last_reason.replace('_', ' ')}" if link.trouble and link.last_reason else ""
         )
-        last = f", last exchange {clock_time(link.last_at)[-8:]} {words}{answer}{reason}"
+        last = paper.say(
+            ", last exchange {time} {words}",
+            time=clock_time(link.last_at)[-8:],
+            words=f"{words}{answer}{reason}",
+        )
     return f"{link.address}:{link.port}, {protection}, {state}{last}"
 
 
 def _clock(clock: m.Clock, paper: Paper) -> str:
     text = clock_time(clock.machine)
     if clock.ahead is None:
-        return f"{text} (not compared: no sign-in since the start)"
+        return paper.say("{time} (not compared: no sign-in since the start)", time=text)
     if abs(clock.ahead) <= CLOCK_MAY_DIFFER:
-        return f"{text}, as the acquirer's"
+        return paper.say("{time}, as the acquirer's", time=text)
     return f"{text}, {paper.colour(clock_in_words(clock.ahead), 'bad')}"
 
 
 def _disk(found: m.Status, paper: Paper) -> str:
-    text = f"{found.free_bytes >> 20} MiB free"
+    text = paper.say("{size} MiB free", size=found.free_bytes >> 20)
     if found.free_bytes < found.needed_bytes:
-        return paper.colour(f"{text}, {found.needed_bytes >> 20} MiB needed", "bad")
+        needed = found.needed_bytes >> 20
+        return paper.colour(paper.say("{free}, {size} MiB needed", free=text, size=needed), "bad")
     return text
 
 
 def _trouble(paper: Paper, trouble: m.Trouble, language: str) -> None:
-    times = f", {trouble.count} times" if trouble.count > 1 else ""
+    times = paper.say(", {count} times", count=trouble.count) if trouble.count > 1 else ""
     detail = f": {trouble.detail.replace('_', ' ')}" if trouble.detail else ""
-    over = " (over)" if trouble.over else ""
+    over = paper.say(" (over)") if trouble.over else ""
     cause = first_cause(trouble.code, language)
     code = trouble.code if trouble.over else paper.colour(trouble.code, "warning")
     paper.paragraph(
@@ -347,6 +364,12 @@ def _remedy(paper: Paper, code: str, language: str) -> None:
 def _device_table(paper: Paper, states: tuple[m.DeviceState, ...]) -> None:
     rows = []
     for state in states:
-        there = "present" if state.present else "ABSENT" if state.configured else "-"
-        rows.append((state.role, there, state.port, state.state or state.reason))
-    paper.table(("device", "is", "port", "says"), rows)
+        there = (
+            paper.say("present")
+            if state.present
+            else paper.say("ABSENT")
+            if state.configured
+            else "-"
+        )
+        rows.append((paper.say(state.role), there, state.port, state.state or state.reason))
+    paper.table(tuple(map(paper.say, ("device", "is", "port", "says"))), rows)

@@ -6,6 +6,7 @@ import os
 from typing import Final
 
 from posd.diagnostics import messages as m
+from posd.diagnostics.posctl.labels import Labels
 from posd.diagnostics.posctl.layout import Paper
 from posd.texts.explanations import Explanation, explanations
 
@@ -22,14 +23,14 @@ def own_language() -> str:
 
 def explanation(code: str, language: str) -> Explanation:
     """Of an E-code; one that is newer than this program says so."""
-    return explanations(language).get(code) or Explanation(code, _UNKNOWN, "")
+    return explanations(language).get(code) or Explanation(code, Labels(language)(_UNKNOWN), "")
 
 
 def tell_reason(paper: Paper, reason: m.Reason, language: str, kind: str, depth: int = 0) -> None:
     """The reason, what was found, what led to it; and at the root what to do."""
     indent = "  " * depth
     known = explanation(reason.code, language)
-    because = "because " if depth else ""
+    because = paper.say("because ") if depth else ""
     paper.paragraph(
         known.cause, f"{indent}      ", f"{indent}{because}{paper.colour(reason.code, kind)}  "
     )
