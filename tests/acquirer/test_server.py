@@ -23,7 +23,7 @@ def serve(acquirer, story, **options):
         )
         port = await server.start()
         try:
-            return await asyncio.wait_for(story(port, traffic), timeout=20)
+            return await asyncio.wait_for(story(port, traffic), timeout=60)
         finally:
             await server.close()
 

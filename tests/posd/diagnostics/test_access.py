@@ -75,6 +75,6 @@ def test_a_supplementary_group_is_seen(tmp_path: Path) -> None:
             connection, _ = listening.accept()
             with connection:
                 found = Peer.of(connection)
-            process.wait(10)
+            process.wait(60)
     assert (found.user, found.groups) == (1000, {100, NUMBER})
     assert Access(GROUP, own_user=999).allows(found)

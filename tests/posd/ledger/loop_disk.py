@@ -59,7 +59,7 @@ class LoopDisk:
         finally:
             os.close(descriptor)
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
     def power(self) -> None:
         """It comes back: mounted again, as a start would.

@@ -131,7 +131,7 @@ def test_a_window_that_is_closed_leaves_nothing_behind(
             assert process.poll() is None
         process.send_signal(number)
         output.read()
-    assert process.wait(30) == 128 + number
+    assert process.wait(60) == 128 + number
     assert list(tmp_path.iterdir()) == []
 
 
