@@ -16,6 +16,7 @@ from posd import VERSION
 
 _INTERRUPTED: Final = 130
 _VOUCHER_DIGITS: Final = 6
+LANGUAGES: Final = ("zh_CN", "en")
 _HERE: Final = "posd.diagnostics.posctl"
 _EXIT_CODES: Final = """\
 exit codes:
@@ -155,7 +156,7 @@ COMMANDS: Final = (
     Command(
         "completion", "the script that completes these words in a shell",
         "posctl completion bash > /etc/bash_completion.d/posctl", ("completion", "completion"),
-        (_argument("shell", choices=("bash",)),), alone=True,
+        (_argument("shell", choices=("bash", "zsh", "fish")),), alone=True,
     ),
 )  # fmt: skip
 
@@ -187,7 +188,7 @@ def parser() -> argparse.ArgumentParser:
         help="of the terminal (default: $POSD_SOCKET, else /run/posd/diag.sock)",
     )  # fmt: skip
     common.add_argument(
-        "--language", choices=("zh_CN", "en"), default=suppressed,
+        "--language", choices=LANGUAGES, default=suppressed,
         help="of explanations and labels (default: as the environment says)",
     )  # fmt: skip
     whole = _Parser(
