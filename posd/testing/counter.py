@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import time
 from collections import deque
 from datetime import datetime
@@ -186,12 +187,15 @@ class Acquiring:
             random_bytes=secrets.token_bytes,
         )
         self._server = AcquirerServer(self.acquirer)
-        self._port = 0
+        # Its number is ours while nobody listens, too: connections are refused, and no other
+        # program is given it meanwhile.
+        self._port = socket.socket()
+        self._port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        self._port.bind(("127.0.0.1", 0))
 
     async def open(self) -> int:
-        """Listen; returns the port, which stays the same from the first time on."""
-        self._port = await self._server.start(port=self._port)
-        return self._port
+        """Listen; returns the port, which is always the same."""
+        return await self._server.start(port=int(self._port.getsockname()[1]))
 
     async def shut(self) -> None:
         """Refuse connections and end those that there are. Raises what went wrong inside."""
@@ -201,6 +205,7 @@ class Acquiring:
         try:
             await self.shut()
         finally:
+            self._port.close()
             self.acquirer.ledger.close()
 
 
