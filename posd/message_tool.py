@@ -11,10 +11,12 @@ import json
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from string import hexdigits
 from typing import Any
+
+from msgspec.structs import replace
 
 from protocol import (
     Dialect,

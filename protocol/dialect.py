@@ -7,11 +7,11 @@ of the reference (dialect: sections 1 to 7).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeAlias
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from protocol.cipher import Cipher
@@ -26,8 +26,7 @@ Writer: TypeAlias = Callable[[Any, Any, Any, str], Any]
 _PLANS = 128
 
 
-@dataclass(frozen=True)
-class Dialect:
+class Dialect(Struct, frozen=True, dict=True):  # dict: where the cached properties lie
     """Options of an acquirer. Hashable; every field has the reference's default.
 
     has_tpdu, has_header: whether frames carry them. request_tpdu: 10 hex digits; request_header:

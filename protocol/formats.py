@@ -74,10 +74,12 @@ _VALUES: Final = tuple(
 
 
 def _length(head: bytes) -> int:
-    """What the prefix says; `_NO_LENGTH` or more when it is none."""
+    """What the prefix says; `_NO_LENGTH` or more when it is none. An LLL has a zero before it."""
     if len(head) == 1:
         return _VALUES[head[0]]
-    return _VALUES[head[0]] * 100 + _VALUES[head[1]] if len(head) == 2 else _NO_LENGTH
+    if len(head) != 2 or head[0] > 9:
+        return _NO_LENGTH
+    return head[0] * 100 + _VALUES[head[1]]
 
 
 class FixedDigits(Format[str]):

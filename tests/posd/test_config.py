@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import tomllib
 from pathlib import Path
@@ -381,7 +380,7 @@ def test_a_terminal_without_keys_or_screen_is_refused(directory: Path, missing: 
 
 
 def test_every_option_of_the_dialect_can_be_configured_and_has_its_default() -> None:
-    options = {field.name for field in dataclasses.fields(Dialect)} - {
+    options = set(Dialect.__struct_fields__) - {
         "name",
         "elements",
         "reading_plan",

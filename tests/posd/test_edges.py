@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec.structs import force_setattr
 
 from devices import keypad
 from devices.picture import Picture
@@ -189,9 +190,8 @@ def test_a_printer_that_is_unplugged_is_absent_and_answers_its_jobs(tmp_path: Pa
 
 def test_a_slip_that_cannot_be_put_into_bytes_is_answered_as_not_printed(tmp_path: Path) -> None:
     async def play(counter: Counter) -> None:
-        broken = object.__new__(Text)
-        for name, value in (("text", "x"), ("align", "sideways"), ("large", 0), ("bold", 0)):
-            object.__setattr__(broken, name, value)
+        broken = Text("x")
+        force_setattr(broken, "align", "sideways")  # around the check of what is made anew
         counter.devices.print(3, Slip((broken,)))
         await counter.heard(PrintEnded(3, False, "slip"))
 

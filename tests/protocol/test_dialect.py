@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
+from msgspec.structs import replace
 
 from protocol import DEFAULT, Message, PinBlock, decode, encode
 from protocol.elements import Element
@@ -12,9 +11,9 @@ from protocol.formats import FixedText
 
 
 def test_a_dialect_is_a_value(sale):
-    assert dataclasses.replace(DEFAULT) == DEFAULT
-    assert hash(dataclasses.replace(DEFAULT)) == hash(DEFAULT)
-    assert encode(sale, dataclasses.replace(DEFAULT)) == encode(sale)
+    assert replace(DEFAULT) == DEFAULT
+    assert hash(replace(DEFAULT)) == hash(DEFAULT)
+    assert encode(sale, replace(DEFAULT)) == encode(sale)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +28,7 @@ def test_a_dialect_is_a_value(sale):
 )
 def test_a_malformed_dialect_is_not_made(wrong):
     with pytest.raises(ValueError, match=r"digits|numbers"):
-        dataclasses.replace(DEFAULT, **wrong)
+        replace(DEFAULT, **wrong)
 
 
 @pytest.mark.parametrize(
@@ -38,12 +37,12 @@ def test_a_malformed_dialect_is_not_made(wrong):
 )
 def test_the_header_says_chip_and_test(chip, test, header):
     assert DEFAULT.header(chip=chip, test=test) == header
-    assert dataclasses.replace(DEFAULT, has_header=False).header(chip=chip, test=test) is None
+    assert replace(DEFAULT, has_header=False).header(chip=chip, test=test) is None
 
 
 @pytest.mark.parametrize(("method", "size"), [("0", 8), ("6", 8), ("3", 16), ("4", 16)])
 def test_a_pin_block_has_the_size_of_the_ciphers_block(method, size):
-    dialect = dataclasses.replace(DEFAULT, security_method=method)
+    dialect = replace(DEFAULT, security_method=method)
     message = Message("0200", {52: PinBlock(bytes(size))})
     assert decode(encode(message, dialect), dialect).get(52) == PinBlock(bytes(size))
     assert dialect.cipher.block_size == size
