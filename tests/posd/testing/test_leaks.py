@@ -29,7 +29,7 @@ from protocol import DEFAULT, Key, Message, decode
 from protocol.keys import working_keys
 
 DAY = """\
-set host.answer_seconds = 1
+set host.answer_seconds = 3
 set log.level = "debug"
 start
 expect screen 未签到
@@ -83,7 +83,7 @@ press 6600 确认
 expect screen 请刷卡
 swipe visa
 expect screen 请持卡人输密码
-press 2468 确认
+press 246802 确认
 expect screen 未扣款
 press 取消
 expect screen 请刷卡或输入金额
@@ -122,7 +122,7 @@ power on
 expect screen 69.00 | 已冲正
 power cut
 """
-TYPED = ("918273", "112233", "777888", "123456", "2468", "654321")
+TYPED = ("918273", "112233", "777888", "123456", "246802", "654321")
 _TIMESTAMP = re.compile(rb"\d{4}-\d\d-\d\dT[0-9:.]+")
 
 
