@@ -8,7 +8,8 @@ from typing import Final
 from msgspec.structs import asdict
 
 from posd.diagnostics.posctl.connection import DONE, NOT_SELLING
-from posd.diagnostics.posctl.examination import SUBJECTS, Finding, Findings, Patient, Subject
+from posd.diagnostics.posctl.examination import SUBJECTS
+from posd.diagnostics.posctl.findings import Finding, Findings, Patient, Subject
 from posd.diagnostics.posctl.layout import Paper
 from posd.diagnostics.posctl.plain import show_json
 

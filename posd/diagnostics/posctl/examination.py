@@ -8,16 +8,11 @@ from __future__ import annotations
 import asyncio
 import grp
 import os
-import pwd
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
-
-from msgspec import Struct
+from typing import Final
 
 from posd.diagnostics import messages as m
 from posd.diagnostics.clocks import CLOCK_MAY_DIFFER, clock_in_words
@@ -27,13 +22,20 @@ from posd.diagnostics.posctl.connection import (
     Connection,
     Trouble,
 )
+from posd.diagnostics.posctl.examined_ports import ports
+from posd.diagnostics.posctl.findings import (
+    AS_ROOT,
+    USER,
+    Finding,
+    Findings,
+    Patient,
+    State,
+    Subject,
+    name_of,
+    user_named,
+)
 from posd.diagnostics.posctl.service_state import UNIT, service
 
-if TYPE_CHECKING:
-    from posd.settings import Configuration, SerialSettings
-
-State = Literal["good", "bad", "warning", "unknown"]
-USER: Final = "posd"
 _SOCKET: Final = "posd-diag.socket"
 _TOOL_SECONDS: Final = 10
 _FIRST_YEAR: Final = 2025  # no terminal is older than its program
@@ -43,34 +45,8 @@ _NO_CONFIGURATION: Final = (
 _NOT_RUNNING: Final = (
     "systemctl start posd, once what stands below is mended; another place: --socket PATH"
 )
-_AS_ROOT: Final = "run posctl doctor as root"
 _NO_USERS: Final = "posd install, then systemd-sysusers"
 _ENCRYPTED: Final = "encrypted for this machine"
-
-
-class Finding(Struct, frozen=True):
-    """One line of the list: how it is, what was looked at, what was found, and how to mend it."""
-
-    state: State
-    what: str
-    found: str
-    fix: str = ""
-
-
-@dataclass
-class Patient:
-    """What was found out on the way and is needed by later subjects."""
-
-    file: Path
-    socket: Path
-    configuration: Configuration | None = None
-    status: m.Status | None = None
-    own_keys: bool = False  # the configuration names key files of its own
-    answers: bool = False  # a terminal listens at the socket
-
-
-Findings = Iterator[Finding]
-Subject = Callable[[Patient], Findings]
 
 
 def running(patient: Patient) -> Findings:
@@ -109,7 +85,7 @@ def configuration(patient: Patient) -> Findings:
             patient.configuration = load(patient.file)
     except ConfigurationError as error:
         if isinstance(error.__context__, PermissionError) or "permission denied" in str(error):
-            yield Finding("unknown", "configuration", str(error), _AS_ROOT)
+            yield Finding("unknown", "configuration", str(error), AS_ROOT)
         else:
             fix = (
                 f"mend that line of {patient.file}" if patient.file.exists() else _NO_CONFIGURATION
@@ -143,13 +119,13 @@ def keys(patient: Patient) -> Findings:
         try:
             path = _key_file(patient, name) if patient.own_keys else store.file_of(name)
         except KeyStoreError as error:
-            yield Finding("unknown", title, str(error), _AS_ROOT)
+            yield Finding("unknown", title, str(error), AS_ROOT)
             continue
         if path is None:
             yield Finding("bad", title, "no key has been loaded", fix)
             continue
         if os.geteuid() != 0 and not os.access(path, os.R_OK):
-            yield Finding("unknown", title, f"{path} is not yours to read", _AS_ROOT)
+            yield Finding("unknown", title, f"{path} is not yours to read", AS_ROOT)
             continue
         try:
             key = bytes.fromhex(path.read_text("ascii")) if patient.own_keys else store.read(name)
@@ -167,72 +143,6 @@ def keys(patient: Patient) -> Findings:
         if not sealed and mode & (stat.S_IRWXO | stat.S_IWGRP):
             found = f"{path} has mode {stat.S_IMODE(mode):o}: others may read it"
             yield Finding("bad", title, found, f"chmod 600 {path}")
-
-
-def ports(patient: Patient) -> Findings:
-    """Is every configured device there, and may the terminal open it?"""
-    states = () if patient.status is None else patient.status.devices
-    if patient.configuration is None:
-        yield from map(_told, states)
-        return
-    known: dict[str, m.DeviceState] = {each.role: each for each in states}
-    for role in patient.configuration.devices.__struct_fields__:
-        settings: SerialSettings | None = getattr(patient.configuration.devices, role)
-        title = role.replace("_", " ")
-        if settings is None:
-            yield Finding("warning", title, "not configured", f"[devices.{role}] in {patient.file}")
-        elif role in known and known[role].present:
-            state = known[role].state
-            yield Finding(
-                "warning" if state else "good",
-                title,
-                f"{settings.port}{f': {state}' if state else ''}",
-            )
-        elif settings.port.startswith("socket://"):
-            found = (
-                known[role].reason
-                if role in known
-                else "a serial server: asked by the terminal only"
-            )
-            yield Finding(
-                "unknown" if role not in known else "bad", title, f"{settings.port}: {found}"
-            )
-        else:
-            yield _port(title, settings.port.removeprefix("evdev:"), known.get(role))
-
-
-def _told(device: m.DeviceState) -> Finding:
-    """What the terminal says of it, to somebody who may not read where its port is configured."""
-    title = device.role.replace("_", " ")
-    if not device.configured:
-        return Finding("warning", title, "not configured")
-    if device.present:
-        words = f"{device.port}{f': {device.state}' if device.state else ''}"
-        return Finding("warning" if device.state else "good", title, words)
-    return Finding("bad", title, f"{device.port}: {device.reason}", f"plug it in; {_AS_ROOT}")
-
-
-def _port(title: str, port: str, known: m.DeviceState | None) -> Finding:
-    why = f": {known.reason}" if known is not None and known.reason else ""
-    try:
-        found = Path(port).stat()
-    except FileNotFoundError:
-        fix = "plug it in; ls -l /dev/posd; the rule is /etc/udev/rules.d/69-posd-ports.rules"
-        return Finding("bad", title, f"{port} is not there{why}", fix)
-    except OSError as error:
-        return Finding("unknown", title, f"{port}: {error.strerror}{why}", _AS_ROOT)
-    if not stat.S_ISCHR(found.st_mode):
-        return Finding(
-            "bad", title, f"{port} is no device{why}", "the name in the configuration is wrong"
-        )
-    user = _user(USER)
-    if user is not None and found.st_uid != user.pw_uid and not found.st_mode & stat.S_IRWXO:
-        owner = _name_of(found.st_uid)
-        fix = "give it a role in /etc/udev/rules.d/69-posd-ports.rules, then udevadm trigger"
-        return Finding("bad", title, f"{port} belongs to {owner}, not to {USER}{why}", fix)
-    if known is not None:
-        return Finding("bad", title, f"{port}{why}", "posctl flight shows what its line carried")
-    return Finding("good", title, port)
 
 
 def state_directory(patient: Patient) -> Findings:
@@ -253,16 +163,16 @@ def state_directory(patient: Patient) -> Findings:
             "unknown",
             "state directory",
             f"{directory}: {error.strerror}",
-            _AS_ROOT,
+            AS_ROOT,
         )
         return
     if found.st_mode & (stat.S_IRWXO | stat.S_IRWXG):
         words = f"{directory} has mode {stat.S_IMODE(found.st_mode):o}: others may look in"
         yield Finding("bad", "state directory", words, f"chmod 700 {directory}")
-    user = _user(USER)
+    user = user_named(USER)
     if user is not None and found.st_uid not in (user.pw_uid, os.geteuid()):
         yield Finding(
-            "bad", "state directory", f"{directory} belongs to {_name_of(found.st_uid)}",
+            "bad", "state directory", f"{directory} belongs to {name_of(found.st_uid)}",
             f"chown -R {USER}: {directory}",
         )  # fmt: skip
     needed = patient.configuration.money.free_space_bytes
@@ -282,7 +192,7 @@ def people(patient: Patient) -> Findings:
     group = (
         "posd-tech" if patient.configuration is None else patient.configuration.diagnostics.group
     )
-    if _user(USER) is None:
+    if user_named(USER) is None:
         yield Finding("warning", "users", f"there is no user {USER}", _NO_USERS)
     try:
         members = grp.getgrnam(group).gr_mem
@@ -392,20 +302,6 @@ def _key_file(patient: Patient, name: str) -> Path | None:
     assert patient.configuration is not None
     named = patient.configuration.keys
     return named.device_key_file if name == "device-key" else named.master_key_file
-
-
-def _user(name: str) -> pwd.struct_passwd | None:
-    try:
-        return pwd.getpwnam(name)
-    except KeyError:
-        return None
-
-
-def _name_of(user: int) -> str:
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return str(user)
 
 
 def _said(*words: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from posd.diagnostics.posctl import doctor
-from posd.diagnostics.posctl.examination import Finding, Patient
+from posd.diagnostics.posctl.findings import Finding, Patient
 from posd.diagnostics.posctl.layout import Paper
 from tests.posd.diagnostics.rig import Shop, posctl, shop
 
