@@ -195,7 +195,7 @@ def close(dialogue: Dialogue, event: object) -> None:
         form.transaction, form.supervisor, form.reason
     ):
         acknowledge(dialogue, event)
-        dialogue.say("say.case_closed")
+        dialogue.say(f"say.case_closed_{form.reason}")
     else:
         dialogue.say("say.case_changed")
 

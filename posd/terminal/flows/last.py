@@ -34,6 +34,8 @@ def screen(dialogue: Dialogue) -> Screen:
     elif record.response_code and record.state is State.DECLINED:
         body.append(response_text(dialogue, record))
     else:
+        if record.state is State.UNRESOLVED:
+            body.append(dialogue.text("line.do_call"))
         body.append(dialogue.text(f"line.kind_{record.kind}", voucher=record.stan))
     prints = some_slip_waits(dialogue, None)
     return Screen(

@@ -194,7 +194,7 @@ def test_a_supervisor_hands_the_case_over_and_closes_it_later(stuck: Clerk) -> N
     stuck.press("4")
     assert "收单机构说" in stuck.press("123456 确认")
     assert "没有第3项" in stuck.press("3")
-    assert "已结案" in stuck.press("1")
+    assert "已结案 可以重新办理" in stuck.press("1")
     assert "已结" in stuck.press("▼")
     assert "已经结案" in stuck.press("4")
     assert newest(stuck).state is State.UNRESOLVED

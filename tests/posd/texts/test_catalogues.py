@@ -17,6 +17,7 @@ from posd.money.money import Refusal
 from posd.terminal.drills import DRILLS
 from posd.terminal.flows import FLOWS
 from posd.terminal.flows.in_doubt import REASONS as GIVING_UP
+from posd.terminal.flows.in_doubt import VERDICTS
 from posd.terminal.flows.menu import MENUS
 from posd.terminal.flows.unpaid_order import REASONS
 from posd.terminal.story import REVERSAL_REASONS, STEPS
@@ -117,6 +118,7 @@ def test_every_step_of_a_story_has_words(language: str) -> None:
     assert all(texts.has(f"story.step_{what}") for what in STEPS)
     assert all(texts.has(f"story.because_{reason}") for reason in REVERSAL_REASONS)
     assert all(texts.has(f"menu.verdict_{digit}") for digit in GIVING_UP)
+    assert all(texts.has(f"say.case_closed_{digit}") for digit in VERDICTS)
 
 
 def test_every_step_that_the_money_core_notes_has_words() -> None:
