@@ -259,7 +259,8 @@ def test_an_unresolved_sale_is_told_once_and_then_waits_in_the_list(clerk: Clerk
     with clerk.ledger.commit("test"):
         clerk.ledger.transactions.move(record.id, [State.REVERSING], State.UNRESOLVED)
     clerk.restart()
-    assert "上笔 123.45 结果未定" in clerk.screen
+    assert "上笔 123.45" in clerk.screen
+    assert "结果未定 请联系收单机构" in clerk.screen
     clerk.press("确认")
     clerk.restart()
     assert clerk.state == "idle.ready"
