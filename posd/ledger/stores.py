@@ -74,6 +74,11 @@ class PrintJobs:
         )
         return None if row is None else _job(row)
 
+    def waiting_ids(self) -> set[int]:
+        """Which are not yet printed, without what is on them."""
+        rows = self._database.all("SELECT id FROM print_jobs WHERE done_at IS NULL")
+        return {row["id"] for row in rows}
+
     def of(self, transaction: int) -> list[PrintJob]:
         """Everything that was ever to be printed about a transaction, oldest first."""
         rows = self._database.all(
