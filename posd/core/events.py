@@ -115,10 +115,14 @@ class HostReceived(Struct, frozen=True):
 
 
 class HostFailed(Struct, frozen=True):
-    """The connection of this exchange could not be made, or ended; reason is for the log."""
+    """The connection of this exchange could not be made, or ended; reason is for the log.
+
+    untrusted: somebody was there and could not prove to be the acquirer.
+    """
 
     exchange: int
     reason: str
+    untrusted: bool = False
 
 
 class PrintEnded(Struct, frozen=True):

@@ -161,7 +161,7 @@ class Causes(Struct, frozen=True):
         code = None if last is None else sign_in_code(last)
         if last is None or code is None:
             return None
-        if code is ErrorCode.NO_CONNECTION:
+        if code in _LINK:
             return next(self._link(), Reason(code=code))
         return Reason(code=code, detail=_code_in_words(last.code) if last.code else "")
 

@@ -202,6 +202,7 @@ def sign_in_code(event: SignInEnded) -> ErrorCode | None:
         "no_keys": ErrorCode.SIGN_IN_REFUSED,
         "bad_keys": ErrorCode.WRONG_KEYS,
         "not_connected": ErrorCode.NO_CONNECTION,
+        "untrusted": ErrorCode.CERTIFICATE,
         "no_answer": ErrorCode.NO_ANSWER,
     }.get(event.reason, ErrorCode.UNUSABLE_ANSWER)
 

@@ -30,6 +30,7 @@ _log = structlog.get_logger()
 
 # How long a host may take to answer our TLS good-bye before the socket is simply closed.
 _TLS_FAREWELL_SECONDS = 1.0
+_UNTRUSTED = (ssl.SSLError, WrongCertificateError)
 
 
 class HostConnection:
@@ -104,7 +105,7 @@ class HostConnection:
             except Exception as error:  # noqa: BLE001 - an exchange without an answer would hang
                 line.abort()
                 del self._connecting[exchange]
-                self._fail(exchange, self._reason(error))
+                self._fail(exchange, self._reason(error), untrusted=isinstance(error, _UNTRUSTED))
                 return
             self._open.add(line)
         del self._connecting[exchange]
@@ -160,9 +161,9 @@ class HostConnection:
             del self._lines[exchange]
             self._fail(exchange, reason)
 
-    def _fail(self, exchange: int, reason: str) -> None:
+    def _fail(self, exchange: int, reason: str, *, untrusted: bool = False) -> None:
         _log.warning("host_failed", exchange=exchange, reason=reason)
-        self._deliver(HostFailed(exchange, reason))
+        self._deliver(HostFailed(exchange, reason, untrusted))
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, ssl.SSLCertVerificationError):

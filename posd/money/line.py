@@ -32,6 +32,7 @@ class NotConnected(Struct, frozen=True):
     """The connection was never established: nothing can have been sent (money M9)."""
 
     reason: str
+    untrusted: bool = False  # see HostFailed
 
 
 class NoAnswer(Struct, frozen=True):
@@ -130,7 +131,7 @@ class HostLine:
         if exchange is None:
             return
         if exchange.sending is None:
-            self._end(NotConnected(event.reason))
+            self._end(NotConnected(event.reason, event.untrusted))
         else:
             self._end(NoAnswer(event.reason))
 

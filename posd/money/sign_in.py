@@ -145,7 +145,8 @@ class SignIn:
 def _failure(result: Result) -> SignInEnded | None:
     """What to say when there is no usable answer; None when there is one."""
     if isinstance(result, NotConnected):
-        return SignInEnded(signed_in=False, reason="not_connected")
+        reason = "untrusted" if result.untrusted else "not_connected"
+        return SignInEnded(signed_in=False, reason=reason)
     if isinstance(result, NoAnswer):
         return SignInEnded(signed_in=False, reason="no_answer")
     if isinstance(result, Unusable):

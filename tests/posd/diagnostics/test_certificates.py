@@ -86,7 +86,7 @@ def test_a_certificate_that_is_refused_is_named_with_the_reason(
     with protected_shop(
         tmp_path, presented, monkeypatch, host__ca_file=str(authority.path)
     ) as terminal:
-        terminal.do("start", "expect screen 未签到", "press 确认", "expect screen 连接不上")
+        terminal.do("start", "expect screen 未签到", "press 确认", "expect screen 收单身份未证实")
         assert_refused(terminal, case.words)
 
 
@@ -97,7 +97,7 @@ def test_another_certificate_than_the_pinned_one_is_named(
     with protected_shop(
         tmp_path, presented, monkeypatch, host__certificate_pin=pinned.pin
     ) as terminal:
-        terminal.do("start", "expect screen 未签到", "press 确认", "expect screen 连接不上")
+        terminal.do("start", "expect screen 未签到", "press 确认", "expect screen 收单身份未证实")
         assert_refused(terminal, "certificate is not the pinned one")
 
 
