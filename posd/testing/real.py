@@ -30,6 +30,10 @@ _BLIND: Final = 0.2  # s between the keys of a clerk who sees nothing
 _NOTICE: Final = 1.0  # s that a screen may take to answer a key
 _QUIET: Final = 0.015  # s without a change between the keys of one line
 _REACTION: Final = 0.05  # s from a screen that was waited for to the next key: faster than anybody
+_SECRET: Final = (
+    0.2  # s there: who has shown a prompt for one may not have been given the time to open it
+)
+_SECRETS: Final = ("密码", "PIN", "assword")
 _READY: Final = 60.0  # s that the first screen may take, on a machine that has no time for us
 _STOP: Final = 60.0  # s that an ordered end may take there
 _LAST_LINES: Final = 5
@@ -273,7 +277,7 @@ class RealStage:
         """
         if self.process is None:
             raise StageError("the terminal has no power")
-        self._settle(_REACTION if self._has_looked else _QUIET)
+        self._settle(self._reaction() if self._has_looked else _QUIET)
         self._has_looked = False
         before = len(self.witness.screens)
         self._loop.call(act)
@@ -288,6 +292,10 @@ class RealStage:
             log.seek(self._log_begins)
             found = log.read()
         return all(f'"role": "{role}"'.encode() in found for role in self._counter.by_role)
+
+    def _reaction(self) -> float:
+        asked = any(word in row for row in self.witness.screen for word in _SECRETS)
+        return _SECRET if asked else _REACTION
 
     def _settle(self, seconds: float) -> None:
         """Wait until the screen has not changed for so long."""

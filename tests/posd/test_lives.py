@@ -132,6 +132,7 @@ def test_restart_and_shut_down_have_exit_codes_that_the_service_knows(
     expect(stage, "签到成功")
     press(stage, "确认 9 9")
     say_password(stage)
+    expect(stage, "2 关机")
     press(stage, f"{digit} 确认")
     stage.let_pass(60.0, lambda: process.returncode is not None)
     assert process.returncode == exit_code

@@ -44,7 +44,7 @@ SALES: Final = 600  # in the whole time: with voids and second tries less than a
 REST_SECONDS: Final = 120.0
 SAMPLE_SECONDS: Final = 5.0
 _LOOK: Final = 0.2
-_SILENCE: Final = 10.0  # s without a word for the watchdog: the loop hangs
+_SILENCE: Final = 30.0  # s without a word for the watchdog: the loop hangs
 _BAD_EVENTS: Final = ("core.fault", "core.halted", "core_failed", "callback_failed", "slip_refused")
 _IN_DOUBT: Final = (
     "SELECT count(*) FROM transactions WHERE state IN ('open', 'reversing', 'pending')"
