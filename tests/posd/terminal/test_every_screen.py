@@ -51,7 +51,10 @@ class Person:
 
     def sees(self) -> tuple[list[str], list[int]]:
         """The rows, and which of them are in reverse."""
-        rows = [row.rstrip() for row in self.screen.display]
+        try:
+            rows = [row.rstrip() for row in self.screen.display]
+        except IndexError:  # pyte's, of half a wide character: the rest of the picture is to come
+            return [], []
         cells = range(self.screen.columns)
         reverse = [
             row
