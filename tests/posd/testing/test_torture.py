@@ -105,11 +105,12 @@ def through_proxy(
         assert task is not None
         serving.add(task)
         try:
-            data = await reader.read(4096)
-            arrived.append(data)
-            if data == REQUEST:
-                writer.write(ANSWER)
-            await reader.read()
+            place = len(arrived)
+            arrived.append(b"")
+            while data := await reader.read(4096):  # a request may come in pieces
+                arrived[place] += data
+                if arrived[place] == REQUEST:
+                    writer.write(ANSWER)
         finally:
             writer.close()
             with suppress(OSError):
