@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+from codecs import getincrementaldecoder
 from collections import deque
 from pathlib import Path
 from typing import Final
@@ -90,6 +91,9 @@ class Panel:
         where = ("Technicians, in another shell:", "posctl why --socket \\", f"  {socket}")
         self._messages.extend(where)
         self._typed = ""
+        self._decode = getincrementaldecoder("utf-8")(
+            "replace"
+        ).decode  # a read may end inside a character
         self._host_up = True
 
     def run(self) -> Comparison:
@@ -131,7 +135,7 @@ class Panel:
                 data = os.read(sys.stdin.fileno(), 4096)
                 if not data:
                     return None
-                self._typed += data.decode("utf-8", "replace")
+                self._typed += self._decode(data)
             else:
                 self._watch()
         line, _, self._typed = self._typed.partition("\n")
