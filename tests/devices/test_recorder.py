@@ -1,3 +1,5 @@
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +41,35 @@ def test_each_way_keeps_no_more_than_64_kib_and_drops_the_oldest(sizes: list[int
     assert kept == [bytes((number,)) * size for number, size in enumerate(sizes)][-len(kept) :]
     if sizes:
         assert kept
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("add"), st.binary(max_size=40_000)),
+            st.tuples(st.just("add"), st.binary(max_size=3)),
+            st.tuples(st.just("mask"), st.integers(0, 4)),
+        ),
+        max_size=40,
+    )
+)
+def test_what_is_kept_is_what_a_plain_list_would_keep(steps: list[tuple[str, Any]]) -> None:
+    clock = Clock()
+    recorder = FlightRecorder(clock)
+    kept: list[tuple[float, bytes]] = []
+    for what, value in steps:
+        clock.now += 1
+        if what == "mask":
+            recorder.mask_since("in", seconds=value)
+            kept = [
+                (at, b"*" * len(data) if at >= clock.now - value else data) for at, data in kept
+            ]
+            continue
+        recorder.record("in", value)
+        kept.append((clock.now, value))
+        while sum(len(data) for _, data in kept) > BYTES_EACH_WAY:
+            del kept[0]
+    assert [(entry.at, entry.data) for entry in recorder.entries()] == kept
 
 
 def test_a_flood_in_one_direction_leaves_the_other_alone() -> None:
