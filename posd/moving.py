@@ -38,7 +38,7 @@ from posd.ledger.reserve import free_bytes
 from posd.ledger.restoring import put_in_place
 from posd.ledger.retirement import SETTING, retire, retired_mark, retirement_of
 from posd.ledger.schema import MIGRATIONS
-from posd.ledger.transactions import sealed_name
+from posd.ledger.transaction_row import sealed_name
 from posd.moving_archive import (
     ArchiveError,
     Contents,

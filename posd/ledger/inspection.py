@@ -14,7 +14,7 @@ from posd.ledger.errors import LedgerDamaged, LedgerFailed, LedgerInUse, LedgerT
 from posd.ledger.migration import schema_version
 from posd.ledger.pack import unpack
 from posd.ledger.schema import MIGRATIONS
-from posd.ledger.transactions import checksum_holds
+from posd.ledger.transaction_row import checksum_holds
 
 
 class Findings(Struct, frozen=True):

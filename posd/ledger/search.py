@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from posd.ledger.database import Database
 from posd.ledger.records import TransactionRecord
-from posd.ledger.transactions import record_of
+from posd.ledger.transaction_row import record_of
 
 
 class Wanted(Struct, frozen=True):

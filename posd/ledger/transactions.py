@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -13,17 +12,15 @@ from posd.ledger.database import Database
 from posd.ledger.outbox import EVENTS, Outbox
 from posd.ledger.pack import pack, unpack
 from posd.ledger.records import IN_DOUBT, NOT_DONE, State, StepRecord, TransactionRecord
+from posd.ledger.transaction_row import (
+    FIXED,
+    assigned,
+    checksum,
+    checksum_holds,
+    record_of,
+    sealed_name,
+)
 from protocol import Pan
-
-_FIXED = (
-    "kind", "batch", "batch_number", "stan", "amount", "operator", "supervisor", "masked_card",
-    "entry_mode", "created_at", "sent_date", "original", "order_id", "request",
-)  # fmt: skip
-_CHANGEABLE = frozenset({
-    "answer", "approved_amount", "response_code", "retrieval_reference", "authorisation_code",
-    "host_date", "host_time", "ended_at", "reversal_reason", "reversal_tries", "reversal_code",
-    "host_had_none", "notice_tries", "acknowledged",
-})  # fmt: skip
 
 
 class Intent(Struct, frozen=True):
@@ -78,13 +75,13 @@ class Transactions:
             intent.original, intent.order, pack(intent.request),
         )  # fmt: skip
         self._database.write(
-            f"""INSERT INTO transactions (id, state, {", ".join(_FIXED)}, checksum, account_number, expiry)
-                VALUES (?, ?{", ?" * len(_FIXED)}, ?, ?, ?)""",  # noqa: S608 - constants
+            f"""INSERT INTO transactions (id, state, {", ".join(FIXED)}, checksum, account_number, expiry)
+                VALUES (?, ?{", ?" * len(FIXED)}, ?, ?, ?)""",  # noqa: S608 - constants
             (
                 identity,
                 State.OPEN,
                 *fixed,
-                _checksum(fixed),
+                checksum(fixed),
                 self._seal(pan.reveal(), identity, "account_number"),
                 self._seal(intent.expiry, identity, "expiry"),
             ),
@@ -105,7 +102,7 @@ class Transactions:
         The outbox hears of it in the same commit.
         """
         states = tuple(before)
-        assignments, values = _assignments(columns)
+        assignments, values = assigned(columns)
         cursor = self._database.write(
             f"""UPDATE transactions SET state = ?{assignments}
                 WHERE id = ? AND state IN ({", ".join("?" * len(states))})""",  # noqa: S608 - checked names
@@ -139,7 +136,7 @@ class Transactions:
     ) -> None:
         """Add a step to the story, and set columns, without changing the state."""
         if columns:
-            assignments, values = _assignments(columns)
+            assignments, values = assigned(columns)
             self._database.write(
                 f"UPDATE transactions SET {assignments.removeprefix(', ')} WHERE id = ?",  # noqa: S608 - checked names
                 (*values, identity),
@@ -386,70 +383,3 @@ class Transactions:
         return self._keys.seal(
             plain.encode("ascii"), sealed_name(identity, column), self._random_bytes
         )
-
-
-def sealed_name(identity: int, column: str) -> str:
-    """The associated data of an encrypted column: a value that was moved to another row does not open."""
-    return f"transactions/{identity}/{column}"
-
-
-def checksum_holds(row: sqlite3.Row) -> bool:
-    """Is everything that never changes after the intent as it was stored? Needs all columns."""
-    return bool(row["checksum"] == _checksum(tuple(row[name] for name in _FIXED)))
-
-
-def _checksum(fixed: tuple[object, ...]) -> bytes:
-    return hashlib.sha256(pack(fixed)).digest()[:16]
-
-
-def _assignments(columns: Mapping[str, object]) -> tuple[str, list[object]]:
-    unknown = columns.keys() - _CHANGEABLE
-    assert not unknown, f"columns that never change: {sorted(unknown)}"
-    values = [pack(value) if name == "answer" else value for name, value in columns.items()]
-    return "".join(f", {name} = ?" for name in columns), values
-
-
-def record_of(row: sqlite3.Row) -> TransactionRecord:
-    """A row of the table, all columns of it."""
-    return TransactionRecord(
-        id=row["id"],
-        kind=row["kind"],
-        state=State(row["state"]),
-        batch=row["batch"],
-        batch_number=row["batch_number"],
-        stan=row["stan"],
-        amount=row["amount"],
-        operator=row["operator"],
-        supervisor=row["supervisor"],
-        masked_card=row["masked_card"],
-        entry_mode=row["entry_mode"],
-        created_at=row["created_at"],
-        original=row["original"],
-        order=row["order_id"],
-        request=_elements(row["request"]),
-        answer=_elements(row["answer"]),
-        approved_amount=row["approved_amount"],
-        response_code=row["response_code"],
-        retrieval_reference=row["retrieval_reference"],
-        authorisation_code=row["authorisation_code"],
-        host_date=row["host_date"],
-        host_time=row["host_time"],
-        ended_at=row["ended_at"],
-        reversal_reason=row["reversal_reason"],
-        reversal_tries=row["reversal_tries"],
-        reversal_code=row["reversal_code"],
-        host_had_none=bool(row["host_had_none"]),
-        notice_tries=row["notice_tries"],
-        acknowledged=bool(row["acknowledged"]),
-    )
-
-
-def _elements(data: bytes | None) -> Mapping[int, str | bytes]:
-    """Stored elements; none when they cannot be read (is_whole() tells, and the case goes to a person)."""
-    if data is None:
-        return {}
-    try:
-        elements = unpack(data)
-    except ValueError:
-        return {}
-    return elements if isinstance(elements, dict) else {}
