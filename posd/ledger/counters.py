@@ -18,7 +18,9 @@ class Counters:
     def next_stan(self) -> str:
         """The next free number, 000001..999999, counted inside the present commit.
 
-        Skips every number that the open batch or a case in doubt still uses, as transaction or order.
+        Skips every number that the open batch or a case in doubt still uses, as transaction or order; and
+        those of batches before it that were closed without the acquirer, whose own batch still holds them:
+        a reversal of the new transaction would there find the old one.
         """
         value = self._value("stan")
         for _ in range(LAST_STAN):
@@ -37,7 +39,8 @@ class Counters:
         doubt = ", ".join(f"'{state}'" for state in sorted(IN_DOUBT))
         row = self._database.one(
             f"""SELECT EXISTS (SELECT 1 FROM transactions t WHERE t.stan = ?1 AND (
-                    t.state IN ({doubt}) OR t.batch = (SELECT max(id) FROM batches)))
+                    t.state IN ({doubt}) OR t.batch > coalesce((SELECT s.batch FROM settlements s
+                        WHERE s.state = 'closed' AND s.closed_by = '' ORDER BY s.batch DESC LIMIT 1), 0)))
                 OR EXISTS (SELECT 1 FROM orders o WHERE o.number = ?1 AND (
                     o.state = 'unpaid' OR o.batch = (SELECT max(id) FROM batches)))""",  # noqa: S608 - constants
             (stan,),
