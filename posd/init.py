@@ -111,7 +111,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _init(options: argparse.Namespace) -> list[str]:
-    root: Path = options.root
+    # Once: the configuration that is checked counts relative paths from its own directory.
+    root: Path = options.root.absolute()
     owner = _owner(root)
     configuration, ledger = root / _CONFIGURATION, root / _STATE / _LEDGER
     for path in (configuration, ledger):
@@ -146,7 +147,7 @@ def _init(options: argparse.Namespace) -> list[str]:
 
 def _there(root: Path) -> str:
     """The option that another command needs to find this terminal."""
-    return "" if root.absolute() == Path("/") else f" --root {shlex.quote(str(root.absolute()))}"
+    return "" if root == Path("/") else f" --root {shlex.quote(str(root))}"
 
 
 # --- what differs from terminal to terminal -------------------------------------------------------

@@ -86,7 +86,7 @@ def check(text: str, directory: Path) -> None:
 
     directory: where it is to lie, because relative paths count from there.
     """
-    with tempfile.TemporaryDirectory(prefix=".check-", dir=directory) as name:
+    with tempfile.TemporaryDirectory(prefix=".check-", dir=directory.absolute()) as name:
         file = Path(name).parent / f"{Path(name).name}.toml"
         lines = ["[keys]"]
         for key in CREDENTIALS:

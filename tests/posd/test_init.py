@@ -82,6 +82,30 @@ def test_the_next_command_finds_this_terminal(
     assert said[-1] == f"Next: posd keys load --root {root}, for the acquirer's master key."
 
 
+def test_the_root_may_be_relative(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(root.parent)
+    assert init(Path(root.name)) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"{root / 'etc/posd/posd.toml'}: written"
+    assert said[-1] == f"Next: posd keys load --root {root}, for the acquirer's master key."
+    assert sorted(path.name for path in (root / "etc/posd").iterdir()) == [
+        "device.key",
+        "posd.toml",
+    ]
+
+
+def test_a_relative_root_is_not_in_the_fault_of_a_value(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(root.parent)
+    assert init(Path(root.name), "--certificate-pin", "5A") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("host.certificate_pin: expected ")
+    assert ".check-" not in said
+
+
 def test_the_configuration_is_the_example_with_this_terminals_values(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
