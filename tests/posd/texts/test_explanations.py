@@ -26,3 +26,10 @@ def test_no_explanation_was_left_untranslated() -> None:
 def test_an_unknown_language_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a language"):
         explanations("fr")
+
+
+@pytest.mark.parametrize("code", [ErrorCode.NO_CONNECTION, ErrorCode.NO_ANSWER])
+def test_a_failed_exchange_does_not_say_what_became_of_the_money(code: ErrorCode) -> None:
+    # It also stands as the cause of a reversal that waits: there a card may have been charged.
+    assert "charged" not in explanations("en")[code].cause
+    assert "扣款" not in explanations("zh_CN")[code].cause
