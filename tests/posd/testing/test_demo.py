@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -45,6 +46,16 @@ def test_without_a_terminal_it_sells_and_voids_and_prints_all_of_it(tmp_path: Pa
         assert seen in done.stdout
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []
+    for picture in pictures((Path(__file__).parents[3] / "README.md").read_text("utf-8")):
+        assert picture in done.stdout
+
+
+def pictures(readme: str) -> list[str]:
+    """The screens that the README says one sees, side by side there, each as it is printed."""
+    rows = [re.findall("[┌│└][^┌│└┐┘]*[┐│┘]", line) for line in readme.splitlines()]
+    columns = list(zip(*(row for row in rows if row), strict=True))
+    assert [len(column) for column in columns] == [6, 6, 6]
+    return ["\n".join(column) for column in columns]
 
 
 def test_in_english_the_screens_are_english(tmp_path: Path) -> None:
