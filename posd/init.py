@@ -28,6 +28,7 @@ _STATE: Final = "var/lib/posd"
 _LEDGER: Final = "ledger.db"
 _ROLES: Final = {"supervisor": "00", "administrator": "99"}
 _LONGEST_PASSWORD: Final = 12
+_TLS_OPTIONS: Final = ("ca_file", "certificate_pin", "plaintext")
 
 
 class Question(NamedTuple):
@@ -122,7 +123,7 @@ def _init(options: argparse.Namespace) -> list[str]:
     _make_directory(configuration.parent, 0o750, group)
     values = _values(options)
     text = fill((sources() / "posd.example.toml").read_text("utf-8"), values)
-    check(text, configuration.parent)
+    _check(text, configuration.parent, options)
     passwords = _passwords(options.passwords_from)
     store = KeyStore(root)
     device = _device_key(store, encrypt=store.can_encrypt and not options.plain)
@@ -150,6 +151,19 @@ def _there(root: Path) -> str:
     return "" if root == Path("/") else f" --root {shlex.quote(str(root))}"
 
 
+def _check(text: str, directory: Path, options: argparse.Namespace) -> None:
+    """Raises SettingsRefused, which names the option too where the value came from one."""
+    named = {f"{each.section}.{each.key}": each.option for each in QUESTIONS}
+    named |= {f"host.{name}": name for name in _TLS_OPTIONS}
+    try:
+        check(text, directory)
+    except SettingsRefused as refused:
+        option = named.get(str(refused).partition(": ")[0])
+        if option is None or not getattr(options, option):
+            raise
+        raise SettingsRefused(f"--{option.replace('_', '-')}: {refused}") from None
+
+
 # --- what differs from terminal to terminal -------------------------------------------------------
 
 
@@ -157,7 +171,7 @@ def _values(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     values = read_values(options.values) if options.values else {}
     values.setdefault("terminal", {}).setdefault("state_directory", f"/{_STATE}")
     host = values.setdefault("host", {})
-    for name in ("ca_file", "certificate_pin", "plaintext"):
+    for name in _TLS_OPTIONS:
         if given := getattr(options, name):
             host[name] = given
     asks = sys.stdin.isatty()
@@ -175,7 +189,7 @@ def _values(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
                 section[question.key] = int(answer) if question.option == "port" else answer
     if missing:
         raise InitRefused(f"nobody to ask on a terminal; expected {', '.join(missing)}")
-    if asks and not {"ca_file", "certificate_pin", "plaintext"} & host.keys():
+    if asks and not host.keys() & _TLS_OPTIONS:
         answer = input(
             "Acquirer: file of CA certificates (empty: plain TCP, in a closed network): "
         )

@@ -102,7 +102,7 @@ def test_a_relative_root_is_not_in_the_fault_of_a_value(
     monkeypatch.chdir(root.parent)
     assert init(Path(root.name), "--certificate-pin", "5A") == 1
     said = capsys.readouterr().err
-    assert said.startswith("host.certificate_pin: expected ")
+    assert said.startswith("--certificate-pin: host.certificate_pin: expected ")
     assert ".check-" not in said
 
 
@@ -164,10 +164,13 @@ def test_what_nobody_said_and_nobody_can_be_asked_is_named(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--terminal-id", "12"), "terminal.terminal_id: expected 8 letters or digits"),
-        (("--port", "70000"), "host.port: expected"),
+        (
+            ("--terminal-id", "12"),
+            "--terminal-id: terminal.terminal_id: expected 8 letters or digits",
+        ),
+        (("--port", "70000"), "--port: host.port: expected"),
         (("--address", "acquirer.example"), "host: expected ca_file or certificate_pin for TLS"),
-        (("--ca-file", "nowhere.pem"), "host.ca_file: expected a readable file"),
+        (("--ca-file", "nowhere.pem"), "--ca-file: host.ca_file: expected a readable file"),
     ],
 )
 def test_a_value_that_the_terminal_would_not_take_changes_nothing(
@@ -215,6 +218,15 @@ def test_a_file_says_what_options_do_not(root: Path) -> None:
     assert made["terminal"]["terminal_id"] == "T0000001"  # an option stands above the file
     assert made["log"] == {"level": "debug"}
     assert made["devices"]["printer"] == {"port": "/dev/ttyS1", "speed": 115200}
+
+
+def test_a_fault_of_the_file_blames_no_option(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = root / "values.toml"
+    values.write_text("[terminal]\nterminal_id = '12'\n")
+    assert init(root, "--from", str(values), without="terminal-id") == 1
+    assert capsys.readouterr().err.startswith("terminal.terminal_id: expected 8 letters")
 
 
 def test_filling_the_example_with_its_own_values_changes_nothing() -> None:
