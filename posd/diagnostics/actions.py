@@ -131,6 +131,9 @@ class Actions:
     async def _back_up(self, identity: int, say: Say) -> None:
         backups = Backups.of(self._terminal.configuration)
         before = {copy.path for copy in backups.newest_first()}
+        if not self._terminal.core.idle:
+            text = f"somebody is using the terminal: {self._standing()}; the copy waits for that"
+            say(m.Step(id=identity, text=f"{text}, at most {_BACKUP_SECONDS:.0f} s; Ctrl-C ends"))
         self._back_up_soon()
         until = self._loop.time() + _BACKUP_SECONDS
         while self._loop.time() < until:

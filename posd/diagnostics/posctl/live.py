@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from posd.diagnostics import messages as m
 from posd.diagnostics.posctl.connection import DONE, Connection, read
@@ -94,7 +95,9 @@ def loglevel(terminal: Connection, options: argparse.Namespace, paper: Paper) ->
 
 def backup(terminal: Connection, options: argparse.Namespace, paper: Paper) -> int:
     """Make a verified copy of the ledger as soon as nobody uses the terminal."""
-    return act(terminal, paper, options, "backup")
+    # What it waits for is no part of the answer, which scripts take the file's name from.
+    waits = Paper(sys.stderr, options.language)
+    return act(terminal, paper, options, "backup", steps=waits)
 
 
 def act(
@@ -102,13 +105,19 @@ def act(
     paper: Paper,
     options: argparse.Namespace,
     name: str,
+    *,
+    steps: Paper | None = None,
     **values: object,
 ) -> int:
-    """Ask for an act and say how it goes. Raises Trouble when it could not be done."""
+    """Ask for an act and say how it goes; on steps, if given, how far it has come.
+
+    Raises Trouble when it could not be done.
+    """
     terminal.patient(_LONGEST_ACT)
     for item in terminal.ask(name, **values):
         if options.json:
             show_json(paper, item)
         elif item.get("text"):
-            paper.row(str(item["text"]))
+            told = steps if steps is not None and item["answer"] == "step" else paper
+            told.row(str(item["text"]))
     return DONE

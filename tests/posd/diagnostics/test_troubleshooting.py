@@ -293,6 +293,19 @@ def test_a_sale_that_waits_for_its_answer_is_no_trouble(tmp_path: Path) -> None:
         terminal.do("expect screen 交易成功")
 
 
+def test_a_backup_says_at_once_that_it_waits_for_who_uses_the_terminal(tmp_path: Path) -> None:
+    with shop(tmp_path) as terminal:
+        terminal.open()
+        terminal.do("press 1", "expect screen 0.01")
+        with terminal.connection() as connection:
+            items = connection.ask("backup")
+            first = next(items)
+            assert first["answer"] == "step"
+            assert first["text"].startswith("somebody is using the terminal: ")
+            terminal.do("press 取消", "expect screen 请刷卡或输入金额")
+            assert [item["answer"] for item in items] == ["done"]
+
+
 @pytest.mark.parametrize(
     ("part", "role", "words", "code"),
     [
