@@ -51,6 +51,16 @@ def test_amounts_that_the_technician_knows_by_heart(terminal):
     assert terminal.deliveries(terminal.sale(68)) == ()
 
 
+@pytest.mark.parametrize("code", ["03", "05", "97"])
+def test_a_declined_sale_that_is_delivered_again_stays_declined(terminal, code):
+    """The terminal has told its clerk so."""
+    terminal.acquirer.order(Order("sale", named(code)))
+    sale = terminal.sale(100)
+    assert terminal.ask(sale).get(39) == code
+    assert terminal.ask(sale).get(39) == code
+    assert terminal.net() == 0
+
+
 def test_an_acquirer_whose_amounts_choose_nothing_approves_them_all(make_acquirer, terminal_at):
     terminal = terminal_at(make_acquirer(options=Options(amounts_choose=False)))
     for digits in (5, 51, 68):
