@@ -11,6 +11,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -184,8 +185,27 @@ def _contradictions(configuration: Configuration) -> Iterator[tuple[str, str]]:
     if configuration.devices.display is None or configuration.devices.keypad is None:
         missing = "display" if configuration.devices.display is None else "keypad"
         yield "devices", f"expected a table devices.{missing}, found none"
+    for one, other in combinations(_ports(configuration.devices), 2):
+        # Looked at in pairs: a link may lead elsewhere a moment later.
+        if _place_of(one[1]) == _place_of(other[1]):
+            yield (
+                f"devices.{other[0]}.port",
+                f"expected a port of its own, found the one of devices.{one[0]}.port",
+            )
     if configuration.printing.without_printer == "refuse" and configuration.devices.printer is None:
         yield "printing.without_printer", "expected a table devices.printer with it, found none"
+
+
+def _ports(devices: DeviceSettings) -> Iterator[tuple[str, str]]:
+    for role in devices.__struct_fields__:
+        device: SerialSettings | None = getattr(devices, role)
+        if device is not None:
+            yield role, device.port
+
+
+def _place_of(port: str) -> str:
+    """What is opened in the end: udev's names are links, and two of them may lead to one device."""
+    return port if "://" in port else os.path.realpath(port.removeprefix(_INPUT_DEVICE))
 
 
 def _complain_about_files(host: HostSettings, source: _Source) -> None:

@@ -92,7 +92,10 @@ def test_the_version_is_shown(word: str) -> None:
 def configuration_without_keys(directory: Path) -> Path:
     """As posd init writes it: the keys are systemd's."""
     devices = ("keypad", "display", "printer", "card_reader")
-    ports = "".join(f"[devices.{role}]\nport = 'socket://127.0.0.1:9'\n" for role in devices)
+    ports = "".join(
+        f"[devices.{role}]\nport = 'socket://127.0.0.1:{number}'\n"
+        for number, role in enumerate(devices, 9)
+    )
     file = directory / "posd.toml"
     file.write_text(
         "[terminal]\nterminal_id = 'T0000001'\nmerchant_id = 'M00000000000001'\n"

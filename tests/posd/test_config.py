@@ -113,6 +113,30 @@ def test_paths_count_from_the_directory_of_the_file(directory: Path) -> None:
     assert configuration.devices.display.port == "/dev/posd/display"
 
 
+@pytest.mark.parametrize(
+    ("keypad", "display"),
+    [
+        ("keypad", "keypad"),
+        ("keypad", "./keypad"),
+        ("link", "keypad"),  # a name that udev gives
+        ("evdev:link", "keypad"),
+        ("socket://10.0.0.9:4001", "socket://10.0.0.9:4001"),
+    ],
+)
+def test_two_devices_cannot_have_one_port(directory: Path, keypad: str, display: str) -> None:
+    (directory / "link").symlink_to("keypad")
+    text = changed('"keypad"', f'"{keypad}"').replace('"/dev/posd/display"', f'"{display}"')
+    error = fault(directory, text)
+    assert error.key == "devices.display.port"
+    assert error.line == text[: text.index(f'"{display}"\n\n[keys]')].count("\n") + 1
+    assert str(error).endswith(": expected a port of its own, found the one of devices.keypad.port")
+
+
+def test_two_ports_of_one_serial_server_are_two(directory: Path) -> None:
+    text = changed('"keypad"', '"socket://10.0.0.9:4001"')
+    load(written(directory, text.replace("/dev/posd/display", "socket://10.0.0.9:4002")))
+
+
 def test_a_port_over_the_network_stays_as_it_is_written(directory: Path) -> None:
     configuration = load(written(directory, changed('"keypad"', '"socket://10.0.0.9:4001"')))
     assert configuration.devices.keypad is not None
