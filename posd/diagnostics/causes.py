@@ -57,11 +57,23 @@ class Causes(Struct, frozen=True):
             mode.append(
                 Reason(code=ErrorCode.LOCKED, detail=f"by operator {self.core.money.operator}")
             )
-        return (*mode, *self._refusal(), *self._full_disk(), *self._missing())
+        return (
+            *self._absent("keypad"),  # nothing that the others ask for can be pressed without it
+            *mode,
+            *self._refusal(),
+            *self._full_disk(),
+            *self._absent("card_reader"),
+        )
 
     def warnings(self) -> tuple[Reason, ...]:
         """What does not stop a sale: it will be noticed later, or makes sales fail one by one."""
-        found = [*self._sales_that_fail(), *self._clock(), *self._printer(), *self._cases()]
+        found = [
+            *self._sales_that_fail(),
+            *self._clock(),
+            *self._absent("display"),  # keys and sales work without it
+            *self._printer(),
+            *self._cases(),
+        ]
         if not any(reason.code in _LINK for each in self.reasons() for reason in _all(each)):
             found.extend(self._link())
         return tuple(found)
@@ -172,10 +184,9 @@ class Causes(Struct, frozen=True):
             detail = f"{host.address}:{host.port}: {reason.replace('_', ' ')}"
             yield Reason(code=connection_code(reason), detail=detail)
 
-    def _missing(self) -> Iterator[Reason]:
-        for role in ("keypad", "display", "card_reader"):
-            if role in self.core.dialogue.devices_missing:
-                yield Reason(code=DEVICE_CODES[role], detail=self.observations.device_reason(role))
+    def _absent(self, role: str) -> Iterator[Reason]:
+        if role in self.core.dialogue.devices_missing:
+            yield Reason(code=DEVICE_CODES[role], detail=self.observations.device_reason(role))
 
     # -- what does not stop it -------------------------------------------------------------------
 
@@ -194,7 +205,7 @@ class Causes(Struct, frozen=True):
     def _printer(self) -> Iterator[Reason]:
         dialogue = self.core.dialogue
         if "printer" in dialogue.devices_missing:
-            yield Reason(code=ErrorCode.PRINTER, detail=self.observations.device_reason("printer"))
+            yield from self._absent("printer")
         elif dialogue.printer_trouble == "paper_out":
             yield Reason(code=ErrorCode.PAPER_OUT)
         elif dialogue.printer_trouble:

@@ -74,7 +74,7 @@ class Diagnostics:
 
         def reason(role: str) -> str:
             line = devices.line(role)
-            return "not configured" if line is None else line.reason
+            return "not configured" if line is None else f"{line.settings.port}: {line.reason}"
 
         self._observations.device_reason = reason
         self._observations.look_at(core)

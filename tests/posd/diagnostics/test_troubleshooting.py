@@ -85,7 +85,30 @@ def test_an_unplugged_card_reader_is_named(tmp_path: Path) -> None:
     with shop(tmp_path) as terminal:
         terminal.open()
         terminal.do("reader unplug", "expect screen 读卡器")
-        assert [chain(each) for each in why(terminal)["reasons"]] == [["E104"]]
+        found = why(terminal)
+        assert [chain(each) for each in found["reasons"]] == [["E104"]]
+        (port,) = [
+            each["port"]
+            for each in terminal.posctl("devices", "--json").json["devices"]
+            if each["role"] == "card_reader"
+        ]
+        assert found["reasons"][0]["detail"].startswith(f"{port}: ")
+
+
+def test_an_unplugged_keypad_comes_before_what_it_would_be_needed_for_and_a_display_stops_nothing(
+    tmp_path: Path,
+) -> None:
+    with shop(tmp_path) as terminal:
+        terminal.do("start", "expect screen 未签到", "keypad unplug", "expect screen 键盘未连接")
+        assert [chain(each) for each in why(terminal)["reasons"]] == [["E101"], ["E305"]]
+        terminal.do("keypad replug")
+        until(lambda: len(why(terminal)["reasons"]) == 1)  # keys are lost before it is found
+        terminal.do("press 确认", "expect screen 请刷卡或输入金额")
+        terminal.do("display unplug")
+        until(lambda: bool(why(terminal)["warnings"]))
+        found = why(terminal)
+        assert found["sells"]
+        assert [chain(each) for each in found["warnings"]] == [["E102"]]
 
 
 def test_a_wrong_master_key_is_named(tmp_path: Path) -> None:
