@@ -171,7 +171,7 @@ def _record(options: argparse.Namespace) -> int:
 
 def _check_config(options: argparse.Namespace) -> int:
     """Say what would keep the terminal from starting with this file, in one line."""
-    from posd.config import ConfigurationError, load
+    from posd.config import ConfigurationError, fault_at, load
     from posd.preflight import StartError, check
     from posd.stand_in_keys import stand_in_keys
 
@@ -190,8 +190,9 @@ def _check_config(options: argparse.Namespace) -> int:
             "keys: systemd hands them to the service, they were not looked at; posctl doctor as root does"
         )
     for note in notes:
-        sys.stdout.write(f"{options.file}: {note}\n")
-    sys.stdout.write(f"{options.file}: the terminal can start with this configuration\n")
+        key, _, text = note.partition(": ")
+        sys.stdout.write(f"{fault_at(options.file, key, text)}\n")
+    sys.stdout.write(f"{options.file.absolute()}: the terminal can start with this configuration\n")
     return DONE
 
 
@@ -201,7 +202,9 @@ def _version(_options: argparse.Namespace) -> int:
 
 
 def _located(file: Path, error: StartError) -> str:
-    return f"{file.absolute()}: {error}"
+    from posd.config import fault_at
+
+    return str(fault_at(file, error.key, error.problem))
 
 
 def _complain(text: str) -> int:

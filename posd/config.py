@@ -1,7 +1,7 @@
 """Reads the configuration file. Every fault is one line: file, key, what was expected and found.
 
-`load` is the only entry. A `ConfigurationError` never holds a value of the file: types and lengths
-are enough to mend it, and a key pasted into the wrong place stays unprinted.
+`load` is the entry. A `ConfigurationError` holds no value of the file but a short integer where another
+one belongs: types and lengths are enough to mend it, and a key pasted into the wrong place stays unprinted.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ __all__ = [
     "TimeoutSettings",
     "TrainingSettings",
     "VoidSettings",
+    "fault_at",
     "load",
     "make_dialect",
 ]
@@ -83,11 +84,12 @@ KEY_LENGTHS = {"device_key_file": (32,), "master_key_file": (16, 24)}
 _NO_KEY = b"none"  # what posd.service hands out where there is no key file
 _MADE_BY = {"device_key_file": "posd init makes one", "master_key_file": "posd keys load"}
 _LONGEST_FILE = 1024 * 1024
+_LONG_NUMBER = 100_000
 _INPUT_DEVICE = "evdev:"
 
 
 class ConfigurationError(Exception):
-    """The configuration cannot be used. Its text is one line and holds no value of the file.
+    """The configuration cannot be used. Its text is one line and holds no value that may be a secret.
 
     file: the configuration file. key: dotted path of the key concerned, "" for the file itself.
     """
@@ -123,6 +125,16 @@ def load(path: Path | str) -> Configuration:
         _check_key_file(getattr(configuration.keys, name), name, source)
     msgspec.structs.force_setattr(configuration, "_file", file)  # see Configuration.file
     return configuration
+
+
+def fault_at(file: Path, key: str, problem: str) -> ConfigurationError:
+    """Of a configuration that was read well: told with the line at which the file has this key now."""
+    file = file.absolute()
+    try:
+        line = _line_of(_read(file), key)
+    except ConfigurationError:
+        line = None
+    return ConfigurationError(file, problem, key=key, line=line)
 
 
 def _read(file: Path) -> str:
@@ -288,7 +300,12 @@ class _Source(Struct, frozen=True):
         expected = _expected(_type_at(key))
         if named:
             return self.error(key, f"expected {expected}, found nothing")
-        return self.error(key, f"expected {expected}, found {_found(self._value_at(key))}")
+        found = self._value_at(key)
+        # One in a text's place, or as long as a password, may be a secret.
+        told = (
+            expected.startswith("an integer") and type(found) is int and abs(found) < _LONG_NUMBER
+        )
+        return self.error(key, f"expected {expected}, found {found if told else _found(found)}")
 
     def _value_at(self, key: str) -> object:
         value: object = self.data

@@ -116,6 +116,21 @@ def test_a_configuration_whose_keys_only_the_service_gets_can_be_checked_from_a_
     assert last == f"{file}: the terminal can start with this configuration"
 
 
+@pytest.mark.parametrize(("port", "code"), [("/nowhere/keypad", 2), ("/dev/serial/by-id/none", 0)])
+def test_a_port_that_is_not_there_is_told_with_file_and_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str, code: int
+) -> None:
+    file = configuration_without_keys(tmp_path)
+    text = file.read_text().replace("socket://127.0.0.1:9'", f"{port}'")
+    file.write_text(text)
+    line = text[: text.index(port)].count("\n") + 1
+    monkeypatch.chdir(tmp_path)
+    answer = posd("check-config", file.name)
+    assert answer.returncode == code
+    said = (answer.stderr or answer.stdout).splitlines()[0]
+    assert said.startswith(f"{file}:{line}: devices.keypad.port: expected a serial device, found ")
+
+
 def test_where_systemd_has_handed_out_keys_they_are_checked(tmp_path: Path) -> None:
     file = configuration_without_keys(tmp_path)
     answer = posd("check-config", str(file), CREDENTIALS_DIRECTORY=str(tmp_path))

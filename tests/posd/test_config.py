@@ -151,7 +151,9 @@ def test_a_device_that_is_left_out_is_absent(directory: Path) -> None:
     ("old", "new", "key", "expected", "found"),
     [
         ("port = 6000", 'port = "6000"', "host.port", "an integer from 1 to 65535", "text of 4"),
-        ("port = 6000", "port = 65536", "host.port", "an integer from 1 to 65535", "an integer"),
+        ("port = 6000", "port = 65536", "host.port", "an integer from 1 to 65535", "65536"),
+        ("port = 6000", "port = -1", "host.port", "an integer from 1 to 65535", "-1"),
+        ("port = 6000", "port = 246810", "host.port", "an integer from 1 to 65535", "an integer"),
         ("port = 6000", "port = true", "host.port", "an integer from 1 to 65535", "true or false"),
         ("port = 6000", "", "host.port", "an integer from 1 to 65535", "nothing"),
         ('"20130001"', '"2013000"', "terminal.terminal_id", "8 letters or digits", "text of 7"),
