@@ -22,6 +22,9 @@ _LEAST_BESIDE: Final = (
     20  # columns: with less room beside its first words a paragraph begins below them
 )
 _GAP: Final = "  "
+# GB/T 15834-2011, 5.1: a row begins with none of these, and ends with none of those.
+_NEVER_FIRST: Final = tuple("\u3002\uff0c\u3001\uff1b\uff1a\uff1f\uff01\uff09\u300b\u201d,.;:?!)")
+_NEVER_LAST: Final = tuple("\uff08\u300a\u201c(")
 
 
 class Paper:
@@ -154,9 +157,28 @@ def _wrapped_words(text: str, first: int, others: int) -> list[str]:
 
 
 def _wrapped_grid(text: str, first: int, others: int) -> list[str]:
-    row = grid.wrap(text, first)[0]
-    rest = text[len(row) :].lstrip(" \n")
-    return [row, *(grid.wrap(rest, others) if rest else ())]
+    # Row by row: the device's grid knows no marks, for its rows have no room to lose.
+    rows: list[str] = []
+    for line in text.split("\n"):
+        rest = line
+        while True:
+            rows.append(_first_row(rest, others if rows else first))
+            rest = rest[len(rows[-1]) :].lstrip(" ")
+            if not rest:
+                break
+    return rows
+
+
+def _first_row(text: str, columns: int) -> str:
+    """As much of the text as the first row takes: shorter, when a mark would stand where none may."""
+    widest = grid.wrap(text, columns)[0]
+    for room in range(columns, columns // 2, -1):
+        row = grid.wrap(text, room)[0]
+        rest = text[len(row) :]
+        cut = rest[:1] not in ("", " ") and f"{row[-1:]}{rest[:1]}".isascii()
+        if not (cut or rest.startswith(_NEVER_FIRST) or row.endswith(_NEVER_LAST)):
+            return row
+    return widest
 
 
 def _coloured(rows: Sequence[str], text: str) -> list[str]:

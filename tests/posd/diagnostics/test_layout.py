@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from devices import columns as grid
 from posd.diagnostics.posctl.layout import Paper, short_times
+from posd.texts.explanations import explanations
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+CLOSING = tuple("\u3002\uff0c\u3001\uff1b\uff1a\uff09,;:)")
+OPENING = ("\uff08", "(")
 HEAD = ("device", "is", "port", "says")
 ROWS = [
     ("keypad", "present", "/dev/posd/keypad", ""),
@@ -118,6 +121,20 @@ def test_every_row_fits_and_colours_change_no_word(
     assert all(grid.width(row) <= columns for row in rows)
     assert "".join(" ".join(rows).split()).removeprefix("-") == "".join(words)
     assert COLOURS.findall(seen) == COLOURS.findall(text)
+
+
+@pytest.mark.parametrize("columns", [40, 41, 52, 63, 80, 100])
+def test_no_row_of_chinese_begins_with_a_closing_mark(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for code, known in explanations("zh_CN").items():
+        for text in (known.cause, known.remedy):
+            written, screen = paper(columns, monkeypatch)
+            written.paragraph(text, "      ", f"{code}  ")
+            rows = [row.removeprefix(code).strip() for row in plain(screen)]
+            assert not [row for row in rows if row.startswith(CLOSING) or row.endswith(OPENING)]
+            assert all(grid.width(row) <= columns for row in plain(screen))
+            assert "".join("".join(rows).split()) == "".join(text.split())
 
 
 def test_times_of_one_year_do_without_it() -> None:
