@@ -35,6 +35,7 @@ CHINESE: Final[Mapping[str, str]] = {
     ),
     "PLAIN TCP: anybody on the way can read and forge": "明文 TCP:途中任何人可读可改",
     "plain, on this machine": "明文,本机",
+    "answered": "已应答",
     "trouble": "故障",
     "ok": "正常",
     "not used yet": "尚未使用",

@@ -313,7 +313,8 @@ def _link(link: m.Link, paper: Paper) -> str:
     )
     last = ""
     if link.last_result:
-        words = link.last_result.replace("_", " ")
+        usable = link.last_result == "usable"
+        words = paper.say("answered") if usable else link.last_result.replace("_", " ")
         answer = f" {link.last_code}" if link.last_code else ""
         reason = (
             f": {link.last_reason.replace('_', ' ')}" if link.trouble and link.last_reason else ""

@@ -78,6 +78,7 @@ def test_a_chinese_technician_reads_chinese(tmp_path: Path) -> None:
         assert status.code == 0, status
         assert "测试商户: 可以交易  测试" in status.out
         assert "已签到,操作员 01,批次 000001" in status.out
+        assert "已应答 00" in status.out
         for word in ("signed in", "acquirer", "unsettled", "present"):
             assert word not in status.out
         assert terminal.posctl("why", "--language", "zh_CN").out == "可以交易。\n"
