@@ -26,7 +26,6 @@ from posd.testing.real import RealStage
 from posd.testing.script import KEYS, Script, parse_line
 from posd.testing.stage import Screen, Slip, StageError, TerminalDiedError
 
-COLUMNS: Final = 80
 LINES: Final = 24
 _PAPER_LEFT: Final = 44
 _PAPER_LINES: Final = 20
@@ -34,6 +33,7 @@ _PROMPT_LINE: Final = 23
 _TICK: Final = 0.05  # s between two looks at what the terminal does
 _MESSAGES: Final = 6
 _PRINTER_SPEED: Final = 1500  # bytes a second: slow enough to watch the paper come
+_NOTICE: Final = 0.2  # s for a screen to answer a key: here a person looks before the next line
 
 WELCOME: Final = (
     "Enter is 确认: it signs in.",
@@ -87,8 +87,8 @@ class Panel:
         self._player = Player(Script("keyboard", (), ()), stage)
         self._strip: list[str] = []  # the paper of all finished slips
         self._messages: deque[str] = deque(WELCOME, maxlen=_MESSAGES)
-        socket = stage.installation.directory / SOCKET
-        where = ("Technicians, in another shell:", "posctl why --socket \\", f"  {socket}")
+        self._socket = stage.installation.directory / SOCKET
+        where = ("Technicians, in another shell:", "posctl why --socket \\", f"  {self._socket}")
         self._messages.extend(where)
         self._typed = ""
         self._decode = getincrementaldecoder("utf-8")(
@@ -101,6 +101,7 @@ class Panel:
         self._stage.witness.listener = self
         try:
             self._clear()
+            self._prompt()
             self._stage.power_on()
             self._draw()
             self._prompt()
@@ -112,7 +113,7 @@ class Panel:
             pass
         finally:
             self._stage.witness.listener = None
-            self._write(f"\x1b[{LINES};1H\n")
+            self._write(f"\x1b[r\x1b[{LINES};1H\n")
         self._stage.let_pass(2.0, lambda: self._player.comparison().agree)
         return self._player.comparison()
 
@@ -150,15 +151,17 @@ class Panel:
 
     def _obey(self, line: str) -> None:
         pages = {
-            "help": HELP.splitlines(),
+            "help": [*HELP.splitlines(), *self._technicians()],
             "cards": _cards(),
-            "amounts": as_markdown().splitlines(),
+            "amounts": _amounts(),
             "paper": self._strip or ["no paper has come out"],
         }
         self._messages.clear()
         if line in pages:
             self._show_pages(pages[line])
             return
+        self._draw()
+        self._prompt()
         try:
             step = _step(line)
             self._player.play_step(step)
@@ -176,6 +179,10 @@ class Panel:
             case steps.PowerCut():
                 self._say("no power; type: power on")
 
+    def _technicians(self) -> list[str]:
+        """Whole, however long the directory's name is: it is to be copied."""
+        return ["", "Technicians, in another shell:", f"  posctl --socket {self._socket} why"]
+
     def _say(self, text: str) -> None:
         """Under the keyboard, until the next line is typed."""
         self._messages += grid.wrap(grid.printable(text), _PAPER_LEFT - 3)
@@ -191,9 +198,7 @@ class Panel:
                 zip(self._left_side(), self._paper(), strict=True), start=1
             )
         )
-        # What was typed ahead may have scrolled up from the prompt to the line above it.
-        above_prompt = f"\x1b[{_PROMPT_LINE - 1};1H\x1b[2K"
-        self._write(f"\x1b7\x1b[?25l{drawn}{above_prompt}\x1b[?25h\x1b8")
+        self._write(f"\x1b7\x1b[?25l{drawn}\x1b[?25h\x1b8")
 
     def _left_side(self) -> list[str]:
         power = "on" if self._stage.powered else "off"
@@ -224,9 +229,7 @@ class Panel:
         height = LINES - 2
         for start in range(0, len(lines), height):
             self._clear()
-            self._write(
-                "\n".join(grid.fit(line, COLUMNS) for line in lines[start : start + height])
-            )
+            self._write("\n".join(lines[start : start + height]))
             self._write("\n-- Enter --   q: back, or what is to be done next")
             line = self._next_line()
             if line:
@@ -238,7 +241,8 @@ class Panel:
         self._clear()
 
     def _clear(self) -> None:
-        self._write("\x1b[2J\x1b[H")
+        """An empty window, in which what is typed ahead scrolls below the frame only."""
+        self._write(f"\x1b[2J\x1b[{_PROMPT_LINE};{LINES}r\x1b[H")
 
     def _prompt(self) -> None:
         self._write(f"\x1b[{_PROMPT_LINE};1H\x1b[J> ")
@@ -260,8 +264,14 @@ def _step(line: str) -> steps.Step:
 
 
 def open_stage(directory: Path) -> RealStage:
-    """A stage whose printer takes its time."""
-    return RealStage(directory, printer_bytes_per_second=_PRINTER_SPEED)
+    """A stage for a person: its printer takes its time, and its clerk waits for no second look."""
+    return RealStage(directory, printer_bytes_per_second=_PRINTER_SPEED, notice=_NOTICE)
+
+
+def _amounts() -> list[str]:
+    """The acquirer's table for people: its README has the same in Markdown."""
+    table = [line.strip("| ").split(" | ") for line in as_markdown().splitlines()]
+    return [f"{amount:8}{text}" for amount, text in (table[0], *table[2:])]
 
 
 def _cards() -> list[str]:

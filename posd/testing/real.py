@@ -27,7 +27,7 @@ from posd.testing.steps import Disturbance, Part, SettingValue
 
 _POLL: Final = 0.005  # s
 _BLIND: Final = 0.2  # s between the keys of a clerk who sees nothing
-_NOTICE: Final = 1.0  # s that a screen may take to answer a key
+NOTICE: Final = 1.0  # s that a screen may take to answer a key of a script
 _QUIET: Final = 0.015  # s without a change between the keys of one line
 _REACTION: Final = 0.05  # s from a screen that was waited for to the next key: faster than anybody
 _SECRET: Final = (
@@ -53,7 +53,8 @@ class RealStage:
     """One terminal's process below one directory, with everything it is connected to.
 
     printer_bytes_per_second: what its printer takes; None is as fast as the machine. command: of
-    `posd`, with its options: `run`, or one that runs the terminal too.
+    `posd`, with its options: `run`, or one that runs the terminal too. notice: s that a screen may
+    take to answer a key; one that changes nothing takes as long.
     """
 
     patience = 3.0
@@ -63,8 +64,10 @@ class RealStage:
         directory: Path,
         printer_bytes_per_second: float | None = None,
         command: Sequence[str] = ("run",),
+        notice: float = NOTICE,
     ) -> None:
         self._command = command
+        self._notice = notice
         self.witness = Witness()
         self.installation = Installation(directory)
         self.log_file = directory / "posd.log"
@@ -281,7 +284,7 @@ class RealStage:
         self._has_looked = False
         before = len(self.witness.screens)
         self._loop.call(act)
-        notice = _NOTICE if self._counter.display.is_plugged else _BLIND
+        notice = self._notice if self._counter.display.is_plugged else _BLIND
         self._let_pass(notice, lambda: len(self.witness.screens) > before)
 
     def _has_begun(self) -> bool:
