@@ -10,28 +10,24 @@ import argparse
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from string import hexdigits
-from typing import Any
 
 from msgspec.structs import replace
 
+from posd.message_json import InputError, from_hex, message_of
 from protocol import (
     Dialect,
     Key,
     Message,
-    Pan,
     ProtocolError,
-    Track,
     decode,
     decode_message,
     encode,
     encode_message,
 )
 from protocol.codec import LEN_SIZE, content_offsets
-from protocol.elements import Value
 from protocol.errors import (
     DecodeError,
     EncodeError,
@@ -42,7 +38,6 @@ from protocol.errors import (
     Truncated,
 )
 from protocol.explain import Line, explain
-from protocol.formats import FixedOctets, PanDigits, TrackDigits, VariableOctets
 from protocol.mac import ALGORITHMS, seal, verify_frame, verify_message
 
 DONE, FAILED, MISUSED = 0, 1, 2
@@ -64,10 +59,6 @@ header    12 digits; may be left out
 
 The bitmap and LEN are made; with --key-file element 64 is too. What `posd decode --json` writes
 is no input: its values are masked."""
-
-
-class InputError(Exception):
-    """The input is not what the command takes. The text never holds the input."""
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -118,7 +109,7 @@ def run_decode(options: argparse.Namespace) -> int:
         reader = _Reader(options)
         for place, text in _inputs(options):
             try:
-                data = _from_hex(text)
+                data = from_hex(text)
             except InputError as error:
                 _complain("decode", f"{place}: {error}")
                 unreadable = MISUSED if options.hex else FAILED
@@ -142,7 +133,7 @@ def run_encode(options: argparse.Namespace) -> int:
     """`posd encode`: one message from JSON, in hex on standard output."""
     try:
         dialect, key = _dialect(options), _key(options)
-        message = _from_json(_content(options.file, "utf-8"), dialect)
+        message = message_of(_content(options.file, "utf-8"), dialect, _place(options.file))
         if key is not None:
             message = seal(message, key, dialect)
         frame = encode_message(message, dialect) if options.bare else encode(message, dialect)
@@ -251,7 +242,7 @@ def _key(options: argparse.Namespace) -> Key | None:
         return None
     text = _content(options.key_file, "ascii")
     try:
-        return Key(_from_hex(text))
+        return Key(from_hex(text))
     except InputError as error:
         raise InputError(f"{options.key_file}: {error}") from None
 
@@ -267,7 +258,7 @@ def _inputs(options: argparse.Namespace) -> Sequence[tuple[str, str]]:
     stripped = [(f"line {number}", line.strip()) for number, line in lines]
     found = [(place, line) for place, line in stripped if line and not line.startswith("#")]
     if not found:
-        raise InputError(f"{options.file or 'standard input'}: no message in it")
+        raise InputError(f"{_place(options.file)}: no message in it")
     return found
 
 
@@ -279,84 +270,11 @@ def _content(file: Path | None, encoding: str) -> str:
         reason = (error.strerror or "cannot be read").lower()
     except UnicodeDecodeError as error:
         reason = f"not {error.encoding} text"
-    raise InputError(f"{file or 'standard input'}: {reason}")
+    raise InputError(f"{_place(file)}: {reason}")
 
 
-def _from_hex(text: str) -> bytes:
-    digits = "".join(text.split())
-    for position, character in enumerate(text, 1):
-        if character not in hexdigits and not character.isspace():
-            raise InputError(f"expected hex, character {position} is no hex digit")
-    if len(digits) % 2:
-        raise InputError(f"expected hex, found an odd number of hex digits ({len(digits)})")
-    return bytes.fromhex(digits)
-
-
-def _from_json(text: str, dialect: Dialect) -> Message:
-    try:
-        given = json.loads(text)
-    except json.JSONDecodeError as error:
-        rule = f"expected JSON: {error.msg} at line {error.lineno}"
-        raise InputError(rule) from None
-    except (ValueError, RecursionError):  # a number of thousands of digits; nested as deep
-        raise InputError("expected JSON of strings, found a number or a depth beyond it") from None
-    if not isinstance(given, dict):
-        raise InputError('expected an object with "mti" and "elements"')
-    for name in sorted(given.keys() - {"mti", "elements", "tpdu", "header"}):
-        rule = 'expected "mti", "elements", "tpdu" and "header"'
-        raise InputError(f"{rule}, found the key {_named(name)}")
-    for name in ("mti", "elements"):
-        if name not in given:
-            raise InputError(f'expected an object with "mti" and "elements", found no "{name}"')
-    if not isinstance(given["mti"], str):
-        raise InputError('expected "mti" to be a string of four digits')
-    if not isinstance(given["elements"], dict):
-        raise InputError('expected "elements" to be an object, element number to value, strings')
-    elements = dict(_element(number, value, dialect) for number, value in given["elements"].items())
-    return Message(given["mti"], elements, _text(given, "tpdu"), _text(given, "header"))
-
-
-def _text(given: Mapping[str, Any], name: str) -> str | None:
-    value = given.get(name)
-    if value is not None and not isinstance(value, str):
-        raise InputError(f'expected "{name}" to be a string')
-    return value
-
-
-def _element(number: str, value: object, dialect: Dialect) -> tuple[int, Value]:
-    """An element's value as its format takes it: binary ones are given in hex."""
-    if not _is_element_number(number) or int(number) not in dialect.table:
-        known = sorted(dialect.table)
-        rule = f"expected a number of {known[0]} to {known[-1]}"
-        if _is_element_number(number) and known[0] < int(number) < known[-1]:
-            rule = f"expected one of {', '.join(map(str, known))}"
-        raise InputError(f"element {_named(number)}: not in the table: {rule}")
-    if not isinstance(value, str):
-        raise InputError(f"element {number}: expected a string")
-    layout = dialect.table[int(number)].format
-    convert: Callable[[str], Value] = str
-    if isinstance(layout, PanDigits):
-        convert = Pan
-    elif isinstance(layout, TrackDigits):
-        convert = Track
-    elif isinstance(layout, FixedOctets | VariableOctets):
-        convert = _from_hex
-    try:
-        return int(number), convert(value)
-    except InputError as error:
-        raise InputError(f"element {number}: {error}") from None
-
-
-def _is_element_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 2
-
-
-def _named(key: str) -> str:
-    """A key of the input, for an error: names and element numbers; another may be card data."""
-    if _is_element_number(key):
-        return key
-    is_name = len(key) <= 20 and key.isascii() and key.replace("_", "").isalpha()
-    return f'"{key}"' if is_name else f"of {len(key)} characters"
+def _place(file: Path | None) -> str:
+    return str(file or "standard input")
 
 
 def _as_json(view: View) -> dict[str, object]:

@@ -180,7 +180,11 @@ def test_a_comparison_has_no_json(posd):
             "not in the table: expected one of 2, 3, 4, 11, 12",
         ),
         ({"mti": "0200", "elements": {NUMBER: "1"}}, 2, "element of 16 characters: not in"),
-        ({"mti": "0200", "elements": {"4": 1}}, 2, "element 4: expected a string"),
+        ({"mti": "0200", "elements": {"4": 1}}, 2, "4: expected a string, found a number"),
+        ({"mti": "0200", "elements": {"4": None}}, 2, "4: expected a string, found null"),
+        ({"mti": "0200", "elements": {"4": True}}, 2, "4: expected a string, found true or false"),
+        ({"mti": "0200", "elements": {"4": ["1"]}}, 2, "4: expected a string, found a list"),
+        ({"mti": "0200", "elements": {"4": {}}}, 2, "4: expected a string, found an object"),
         ({"mti": "0200", "elements": {"64": "xy"}}, 2, "element 64: expected hex"),
         ({"mti": "0200", "elements": {"4": "1"}}, 1, "element 4: expected 12 digits"),
         ({"mti": "02", "elements": {}}, 1, ": MTI: expected four digits"),
@@ -210,3 +214,27 @@ def test_json_beyond_measure_is_one_line(posd, typed):
     assert (code, shown) == (2, "")
     assert "expected JSON" in problems
     assert len(problems.splitlines()) == 1
+
+
+@pytest.mark.parametrize("messages", [(SALE,), (SALE, APPROVED)])
+def test_what_decode_writes_is_known_and_the_other_form_is_shown(posd, messages):
+    _, decoded, _ = posd("decode", "--json", *(message.hex() for message in messages))
+    code, shown, problems = posd("encode", typed=decoded)
+    assert (code, shown) == (2, "")
+    assert "found what posd decode --json writes, whose values are masked" in problems
+    assert 'expected {"mti": "0800", "elements": {"11": "000001", ...}}' in problems
+    assert len(problems.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"mti": "0200",\n"elements": {"4": "1\n"}}', "Invalid control character at line 2"),
+        ('{"mti": "0200"}\n{}', "Extra data at line 2"),
+    ],
+)
+def test_a_mistake_in_json_is_told_with_its_file_and_line(posd, tmp_path, text, problem):
+    file = tmp_path / "message.json"
+    file.write_text(text)
+    assert posd("encode", str(file))[2] == f"posd encode: {file}: expected JSON: {problem}\n"
+    assert posd("encode", typed=text)[2].startswith("posd encode: standard input: expected JSON")
