@@ -147,8 +147,15 @@ def run_load(options: argparse.Namespace) -> int:
     except EOFError:
         sys.stderr.write("the input ended; nothing has changed\n")
         return FAILED
-    _say(f"{path}: written; it is used from the next start: systemctl restart posd")
+    _say(f"{path}: written; it is used from the next start{_restart(options.root)}")
     return DONE
+
+
+def _restart(root: Path) -> str:
+    """What starts that terminal again; below another root it is not the one of this system."""
+    if root.absolute() == Path("/"):
+        return ": systemctl restart posd"
+    return " there; where that system runs already, in it: systemctl restart posd"
 
 
 def run_show(options: argparse.Namespace) -> int:

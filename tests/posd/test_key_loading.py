@@ -56,6 +56,16 @@ def test_a_key_file_becomes_the_master_key_that_root_alone_reads(
     assert KEY[:8] not in (said.out + said.err).upper()
 
 
+def test_below_another_root_it_is_not_this_systems_terminal_that_is_started_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert load(tmp_path, "--file", key_file(tmp_path, KEY)) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"{tmp_path / 'etc/posd/master.key'}: written; it is used from the next start there; "
+        "where that system runs already, in it: systemctl restart posd"
+    )
+
+
 def test_what_is_stored_is_what_the_terminal_reads(tmp_path: Path) -> None:
     assert load(tmp_path, "--file", key_file(tmp_path, KEY)) == 0
     KeyStore(tmp_path).write(DEVICE, bytes(32), encrypt=False)
