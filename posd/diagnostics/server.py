@@ -86,12 +86,12 @@ class DiagnosticServer:
     def start(self) -> None:
         self._loop.add_reader(self._listening, self._accept)
 
-    def stop(self) -> None:
-        """Tell everybody, and close."""
+    def stop(self, why: str = "the terminal ends") -> None:
+        """Tell everybody why, and close."""
         self._loop.remove_reader(self._listening)
         self._listening.close()
         for client in list(self._clients):
-            client.drop("ending", "the terminal ends")
+            client.drop("ending", why)
             client.close()
         for timer in (self._next_turn, self._look):
             if timer is not None:

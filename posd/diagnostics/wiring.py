@@ -6,7 +6,7 @@ Nothing here keeps a terminal from starting or selling: a socket that cannot be 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ import structlog
 from posd import VERSION
 from posd.core import ports
 from posd.core.core import Core
+from posd.core.ending import Ending
 from posd.core.events import Event, HostReceived, PrintEnded
 from posd.diagnostics import socket_path
 from posd.diagnostics.observations import Observations, WatchedDisplay
@@ -34,6 +35,15 @@ _log = structlog.get_logger()
 _TRY_AGAIN_SECONDS: Final = 1.0
 FIRST_JOB = -(10**15)
 """Print jobs of ours are numbered from here down: neither the ledger nor the dialogue has such numbers."""
+_GOES_ON: Final[Mapping[Ending | None, str]] = {
+    Ending.TRAINING: (
+        "the terminal goes into training, and nothing else has ended: ask again after it; "
+        "posctl why and screen work meanwhile"
+    ),
+    Ending.LIVE: "the training is over: ask once more",
+    Ending.POWER_CUT: "the training begins again: ask once more",
+}
+"""Endings of a life after which the same process begins another one."""
 
 
 class Diagnostics:
@@ -154,7 +164,8 @@ class Diagnostics:
         if self._opening is not None:
             await self._opening
         if self._server is not None:
-            self._server.stop()
+            ending = self._core.ending if self._core.halted is None else None
+            self._server.stop(_GOES_ON.get(ending, "the terminal ends"))
         self._door.close()
         if self._handed_over is None:
             socket_path.remove(self._configuration.diagnostics.socket)

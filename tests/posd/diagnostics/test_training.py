@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.posd.diagnostics.rig import shop
+from tests.posd.diagnostics.rig import follow, shop
 
 
 def test_a_training_is_named_and_only_looked_at(tmp_path: Path) -> None:
     with shop(tmp_path) as terminal:
         terminal.open()
+        watching = follow(terminal, "watch")
         terminal.do("press 确认 9 6 确认", "expect screen 主管密码", "press 123456 确认")
         terminal.do("expect screen 停止收款", "press 确认", "expect screen 任何卡")
+        _, told = watching.communicate(timeout=60)
+        assert watching.returncode == 3
+        assert "the terminal goes into training" in " ".join(told.split())
         said = terminal.posctl("why", "--json")
         assert said.code == 6
         assert said.json["reasons"][0]["code"] == "E311"
