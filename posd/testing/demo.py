@@ -80,6 +80,9 @@ def _play(script: Script, language: str, out: TextIO) -> int:
             stage.witness.listener = narrator
             stage.configure(("terminal", "language"), language)
             comparison = Player(script, stage, narrator.announce).play()
+        except ScriptError as error:
+            sys.stderr.write(f"{error}\n")
+            return UNREADABLE
         except ExpectationError as error:
             out.write(f"\n{error}\n")
             return WRONG

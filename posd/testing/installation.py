@@ -11,7 +11,7 @@ from typing import Any, Final
 from posd.acquirer.situation import Options, TerminalRecord
 from posd.config import ConfigurationError, load
 from posd.settings import Configuration
-from posd.testing.stage import StageError
+from posd.testing.stage import SettingError
 from posd.testing.steps import SettingValue
 from protocol import Key
 
@@ -60,23 +60,25 @@ class Installation:
     def configure(self, path: Sequence[str], value: SettingValue) -> Configuration:
         """Change a setting by its path; what the terminal is told now.
 
-        Raises StageError when the terminal would not take it.
+        Raises SettingError when the terminal would not take it.
         """
         table = self._settings
         for name in path[:-1]:
             table = table.setdefault(name, {})
             if not isinstance(table, dict):
-                raise StageError(f"{'.'.join(path)}: {name} is a setting, not a section")
+                raise SettingError(f"{'.'.join(path)}: {name} is a setting, not a section")
         table[path[-1]] = value
         return self.load()
 
     def load(self) -> Configuration:
-        """Write the configuration file and read it as the daemon does. Raises StageError."""
+        """Write the configuration file and read it as the daemon does. Raises SettingError."""
         self.configuration_file.write_text("\n".join(_toml(self._settings)) + "\n", "utf-8")
         try:
             return load(self.configuration_file)
         except ConfigurationError as error:
-            raise StageError(str(error)) from None
+            # The file is an invented one and soon gone: nobody can look into it.
+            where = f"{error.file}:{error.line}: " if error.line else f"{error.file}: "
+            raise SettingError(str(error).removeprefix(where)) from None
 
     @property
     def terminal_record(self) -> TerminalRecord:

@@ -70,7 +70,6 @@ ok (the last sale), ok, swipe good.
   quit             compare them and end
 """
 
-_WORDS: Final = {"ok": "confirm", "enter": "confirm", "": "confirm"}
 _LINES: Final = {
     "paper out": "printer paper out after 0 lines",
     "paper load": "printer load paper",
@@ -254,7 +253,7 @@ class Panel:
 
 def _step(line: str) -> steps.Step:
     """A line of a script, or just keys. Raises ValueError."""
-    words = [_WORDS.get(word, word) for word in line.split()] or ["confirm"]
+    words = line.split() or ["confirm"]
     if all(word in KEYS or word.isdecimal() for word in words):
         return parse_line("press " + " ".join(words))
     line = _LINES.get(line, line)

@@ -10,8 +10,8 @@ from posd.core.events import Key
 from posd.testing import compare, steps
 from posd.testing.boxes import boxed, torn
 from posd.testing.compare import Comparison
-from posd.testing.script import Script, fill_in
-from posd.testing.stage import Received, Screen, Slip, Stage, StageError
+from posd.testing.script import Script, ScriptError, fill_in
+from posd.testing.stage import Received, Screen, SettingError, Slip, Stage, StageError
 from posd.testing.steps import Step
 
 PATIENCE: Final = 10.0  # s that an expectation may take to come true unless its line says otherwise
@@ -43,13 +43,18 @@ class Player:
         self._first_received = 0
 
     def play(self) -> Comparison:
-        """Play every step, then compare both ledgers. Raises ExpectationError."""
+        """Play every step, then compare both ledgers.
+
+        Raises ExpectationError, and ScriptError at a setting that there is not.
+        """
         last = steps.Agree(len(self._script.lines))
         for step in (*self._script.steps, last):
             if self._announce is not None and step is not last:
                 self._announce(self._script.lines[step.line - 1].strip())
             try:
                 self.play_step(step)
+            except SettingError as problem:
+                raise ScriptError(self._script.file, step.line, str(problem)) from None
             except (UnmetError, StageError) as problem:
                 raise ExpectationError(f"{self._script.file}:{step.line}: {problem}") from None
         return self.comparison()

@@ -31,6 +31,8 @@ KEYS: Final[dict[str, Key]] = {
     "功能": Key.FUNCTION,
     "▲": Key.UP,
     "▼": Key.DOWN,
+    "ok": Key.CONFIRM,
+    "enter": Key.CONFIRM,
 }
 """Every name and symbol of a key."""
 

@@ -31,6 +31,10 @@ class StageError(Exception):
     """The stage cannot do what the script asks, or broke: what happened, for the report."""
 
 
+class SettingError(StageError):
+    """A setting that the terminal would not take: its key, what was expected and found."""
+
+
 class TerminalDiedError(StageError):
     """The terminal ended although nobody cut its power."""
 

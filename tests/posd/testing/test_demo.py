@@ -106,6 +106,15 @@ def test_a_script_that_cannot_be_read_ends_with_2_and_one_line(
     assert done.stdout == ""
 
 
+def test_a_setting_that_there_is_not_ends_with_2_and_the_scripts_own_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.clerk").write_text("# a slip\nset terminal.amout = 3\nstart\n", "utf-8")
+    done = demo(tmp_path, "--script", "bad.clerk")
+    assert done.returncode == 2
+    assert done.stderr.startswith("bad.clerk:2: terminal.amout: expected one of amount_limit,")
+    assert len(done.stderr.splitlines()) == 1
+    assert "posd.toml" not in done.stdout + done.stderr
+
+
 def test_a_script_that_is_not_there_ends_with_2(tmp_path: Path) -> None:
     done = demo(tmp_path, "--script", "none.clerk")
     assert (done.returncode, done.stderr) == (

@@ -22,6 +22,7 @@ def only(line: str) -> steps.Step:
     [
         ("press 确认 1 ▲", steps.Press(2, ("confirm", "1", "up"))),
         ("press cancel 清除 功能 down", steps.Press(2, ("cancel", "clear", "function", "down"))),
+        ("press 12345 ok enter", steps.Press(2, ("12345", "confirm", "confirm"))),
         ("press 12345 {voucher} 确认", steps.Press(2, ("12345", "{voucher}", "confirm"))),
         ("swipe poor", steps.Swipe(2, "poor")),
         ("swipe garbled", steps.Swipe(2, "good", "garbled")),
