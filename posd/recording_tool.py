@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from devices.keys import DEFAULT_KEY_BYTES
 from devices.recording import Piece, Recording
@@ -52,7 +53,7 @@ def record(options: argparse.Namespace) -> int:
     """
     from posd import daemon
     from posd.config import load
-    from posd.preflight import StartError
+    from posd.preflight import StartError, check_ports
 
     configuration = load(options.config)
     settings = _line_to_record(configuration, options.role)
@@ -65,10 +66,33 @@ def record(options: argparse.Namespace) -> int:
         ) from None
     with os.fdopen(out, "w", encoding="utf-8") as file:
         listener = LineRecorder(options.role)
+        started = True
         try:
+            for note in check_ports(configuration):
+                if note.startswith(f"devices.{options.role}."):
+                    _say(f"{note}, and records it from the moment at which it is there")
+            _say(f"recording {options.role}: Ctrl-C ends the terminal and writes {options.out}")
             return daemon.run(configuration, listener)
+        except StartError:
+            started = False
+            options.out.unlink(missing_ok=True)  # nothing ran: the next try may make it
+            raise
         finally:
-            file.write(listener.recording(settings).to_text())
+            if started:
+                _write(file, listener.recording(settings), options.out)
+
+
+def _write(file: TextIO, recording: Recording, path: Path) -> None:
+    file.write(recording.to_text())
+    count = len(recording.pieces)
+    hint = "" if count else "; nothing went through the line: was the device there?"
+    _say(f"wrote {path}: {count} piece{'' if count == 1 else 's'}{hint}")
+
+
+def _say(line: str) -> None:
+    """Standard output is the daemon's log."""
+    sys.stderr.write(f"posd record: {line}\n")
+    sys.stderr.flush()
 
 
 def _line_to_record(configuration: Configuration, role: str) -> SerialSettings:

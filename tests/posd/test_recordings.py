@@ -8,6 +8,7 @@ the device is plugged in, `meanwhile`, and `after` it has said everything.
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -153,6 +154,48 @@ def test_an_input_device_has_no_line_to_record(tmp_path: Path) -> None:
     answer = recorded(tmp_path, "keypad", ("devices", "keypad", "port"), "evdev:/dev/input/event0")
     assert answer.returncode == 2
     assert "expected a serial line to record" in answer.stderr
+
+
+def test_who_records_is_told_where_and_how_much_and_that_the_device_is_not_there(
+    tmp_path: Path,
+) -> None:
+    installation = Installation(tmp_path)
+    for role in ("keypad", "display", "printer", "card_reader"):
+        installation.configure(("devices", role, "required"), False)
+    out = tmp_path / "out"
+    recording = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "posd", "record", "printer", "--out", str(out)),
+            *("--config", str(installation.configuration_file)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        assert recording.stdout is not None
+        assert any("device_absent" in line for line in recording.stdout)  # ends with its output
+    finally:
+        recording.send_signal(signal.SIGINT)
+        _, said = recording.communicate(timeout=60)
+    absent, begin, end = said.splitlines()
+    assert recording.returncode == 0
+    assert absent.startswith("posd record: devices.printer.port: expected a serial device, found ")
+    assert absent.endswith("and records it from the moment at which it is there")
+    assert begin == f"posd record: recording printer: Ctrl-C ends the terminal and writes {out}"
+    assert end == (
+        f"posd record: wrote {out}: 0 pieces; nothing went through the line: was the device there?"
+    )
+    assert read_recording(out.read_text("utf-8")).pieces == ()
+
+
+def test_a_terminal_that_cannot_start_leaves_no_file(tmp_path: Path) -> None:
+    answer = recorded(tmp_path, "printer", ("terminal", "test_host"), True)
+    assert answer.returncode == 2
+    (line,) = answer.stderr.splitlines()
+    assert ": devices.keypad.port: expected a serial device, found " in line
+    assert not (tmp_path / "out").exists()
 
 
 def recorded(
