@@ -159,7 +159,9 @@ def test_a_second_daemon_on_the_same_state_is_one_line_and_exit_code_2(
             code, _, err = ended(second)
         assert code == 2
         (line,) = err.splitlines()
-        assert line.startswith(f"{installation.file}: terminal.state_directory: expected no other")
+        assert line.startswith(
+            f"{installation.file}:5: terminal.state_directory: expected no other"
+        )
         assert f"found process {first.pid}" in line
         assert first.poll() is None
 
