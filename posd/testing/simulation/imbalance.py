@@ -35,12 +35,23 @@ Key = tuple[Identity, str]  # batch number and STAN, kind
 def causes(terminal: sqlite3.Connection, acquirer: sqlite3.Connection) -> Iterator[str]:
     """One line for each settlement that did not balance, its causes in it. Raises sqlite3.Error."""
     here, there = read_terminal(terminal), read_host(acquirer)
-    ours = {(one.batch_number, one.request.get(48, "")): one for one in here["settlements"]}
-    for theirs in there["host_settlements"]:
-        settlement = ours.get((theirs.batch, theirs.claimed))
-        if settlement is not None and not settlement.closed_by and _differs(theirs):
-            found = set(_differences(here, there["host"], settlement, theirs))
-            yield " and ".join(sorted(found)) or UNEXPLAINED
+    for theirs in filter(_differs, there["host_settlements"]):
+        # A batch that was closed by hand and the next one may have the same number and the same totals.
+        alike = [
+            one
+            for one in here["settlements"]
+            if (one.batch_number, one.request.get(48, "")) == (theirs.batch, theirs.claimed)
+        ]
+        found = [
+            " and ".join(sorted(set(_differences(here, there["host"], one, theirs)))) or UNEXPLAINED
+            for one in alike
+            if not one.closed_by
+        ]
+        explained = [line for line in found if UNEXPLAINED not in line]
+        if explained:
+            yield explained[0]
+        elif found and len(found) == len(alike):
+            yield found[0]
 
 
 def _differs(theirs: HostSettlement) -> bool:
