@@ -159,7 +159,8 @@ def _check(text: str, directory: Path, options: argparse.Namespace) -> None:
         check(text, directory)
     except SettingsRefused as refused:
         option = named.get(str(refused).partition(": ")[0])
-        if option is None or not getattr(options, option):
+        given = None if option is None else getattr(options, option)
+        if option is None or given is None or given is False:
             raise
         raise SettingsRefused(f"--{option.replace('_', '-')}: {refused}") from None
 

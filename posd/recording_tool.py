@@ -74,8 +74,9 @@ def record(options: argparse.Namespace) -> int:
             _say(f"recording {options.role}: Ctrl-C ends the terminal and writes {options.out}")
             return daemon.run(configuration, listener)
         except StartError:
-            started = False
-            options.out.unlink(missing_ok=True)  # nothing ran: the next try may make it
+            started = bool(listener.recording(settings).pieces)
+            if not started:  # the next try may make it
+                options.out.unlink(missing_ok=True)
             raise
         finally:
             if started:
@@ -84,6 +85,7 @@ def record(options: argparse.Namespace) -> int:
 
 def _write(file: TextIO, recording: Recording, path: Path) -> None:
     file.write(recording.to_text())
+    file.flush()  # a full disk is told before it is called written
     count = len(recording.pieces)
     hint = "" if count else "; nothing went through the line: was the device there?"
     _say(f"wrote {path}: {count} piece{'' if count == 1 else 's'}{hint}")

@@ -169,6 +169,7 @@ def test_what_nobody_said_and_nobody_can_be_asked_is_named(
             "--terminal-id: terminal.terminal_id: expected 8 letters or digits",
         ),
         (("--port", "70000"), "--port: host.port: expected"),
+        (("--port", "0"), "--port: host.port: expected an integer from 1 to 65535, found 0"),
         (("--address", "acquirer.example"), "host: expected ca_file or certificate_pin for TLS"),
         (("--ca-file", "nowhere.pem"), "--ca-file: host.ca_file: expected a readable file"),
     ],
