@@ -111,7 +111,7 @@ class Verdict:
     working_keys: bytes | None = field(default=None, repr=False)
 
 
-# Answers after which a terminal signs in and sends a notice unchanged, which is then not a repeat. Any other is
-# a decision: a second delivery of the same request gets it again, whatever was ordered meanwhile.
+# Answers after which a terminal signs in and sends a notice unchanged, which is then not a repeat. Any other
+# is a decision: a second delivery of the same request gets it again, whatever was ordered meanwhile.
 UNDECIDED = frozenset({"77", "99", "A0"})
 APPROVED = frozenset({"00", "10", "11", "A2", "A4", "A5", "A6"})
