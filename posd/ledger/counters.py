@@ -39,8 +39,8 @@ class Counters:
         doubt = ", ".join(f"'{state}'" for state in sorted(IN_DOUBT))
         row = self._database.one(
             f"""SELECT EXISTS (SELECT 1 FROM transactions t WHERE t.stan = ?1 AND (
-                    t.state IN ({doubt}) OR t.batch > coalesce((SELECT s.batch FROM settlements s
-                        WHERE s.state = 'closed' AND s.closed_by = '' ORDER BY s.batch DESC LIMIT 1), 0)))
+                    t.state IN ({doubt}) OR NOT EXISTS (SELECT 1 FROM settlements s
+                        WHERE s.batch >= t.batch AND s.state = 'closed' AND s.closed_by = '')))
                 OR EXISTS (SELECT 1 FROM orders o WHERE o.number = ?1 AND (
                     o.state = 'unpaid' OR o.batch = (SELECT max(id) FROM batches)))""",  # noqa: S608 - constants
             (stan,),
