@@ -61,11 +61,6 @@ class PrintJobs:
         )
         return [_job(row) for row in rows]
 
-    def waiting_numbers(self) -> list[int]:
-        """Which are not yet printed, oldest first."""
-        rows = self._database.all("SELECT id FROM print_jobs WHERE done_at IS NULL ORDER BY id")
-        return [row["id"] for row in rows]
-
     def oldest_waiting(self) -> PrintJob | None:
         """The one that has waited longest to be printed."""
         row = self._database.one(
@@ -74,7 +69,7 @@ class PrintJobs:
         )
         return None if row is None else _job(row)
 
-    def waiting_ids(self) -> set[int]:
+    def waiting_numbers(self) -> set[int]:
         """Which are not yet printed, without what is on them."""
         rows = self._database.all("SELECT id FROM print_jobs WHERE done_at IS NULL")
         return {row["id"] for row in rows}

@@ -89,7 +89,7 @@ class Dialogue:
         self.trail: list[str] = []
         self.devices_missing: set[str] = set()
         self.printer_trouble = ""
-        self.perhaps_on_paper = set(ledger.print_jobs.waiting_numbers())
+        self.perhaps_on_paper = ledger.print_jobs.waiting_numbers()
         self.slips_put_off: set[int] = set()  # print jobs that the clerk wants later
         self.missed: list[int] = []
         self.ending: Ending | None = None  # how a clerk ended this life of the terminal

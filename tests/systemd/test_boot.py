@@ -295,7 +295,7 @@ def test_tools_for_a_stopped_terminal_find_its_keys_and_leave_its_files_to_it(
     machine.must("systemctl", "stop", "posd")
     at = ("--config", "/etc/posd/posd.toml")
     assert machine.must("/usr/local/bin/posd", "ledger", "verify", *at).endswith("whole\n")
-    close = machine.run("/usr/local/bin/posd", "close", *at, "--report", "/root/report")
+    close = machine.run("/usr/local/bin/posd", "close", *at, "--report", "/run/report")
     assert close.returncode == 2, close  # it opened the ledger under its key, and
     assert "settle" in close.stderr
     owners = machine.must("find", "/var/lib/posd", "-not", "-user", "posd")

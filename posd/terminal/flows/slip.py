@@ -59,13 +59,13 @@ def finish(dialogue: Dialogue, _event: object) -> None:
             ledger.transactions.acknowledge(form.transaction)
     dialogue.perhaps_on_paper.difference_update(done)
     remind_of_rest(dialogue)
-    if dialogue.printer_ready and ledger.print_jobs.waiting_ids() - dialogue.slips_put_off:
+    if dialogue.printer_ready and ledger.print_jobs.waiting_numbers() - dialogue.slips_put_off:
         dialogue.next("printer_ready")  # older slips that are kept are offered now
 
 
 def put_off(dialogue: Dialogue, _event: object) -> None:
     """Not now: these are not offered after each slip, only when the printer was away, and in the menu."""
-    dialogue.slips_put_off = dialogue.ledger.print_jobs.waiting_ids()
+    dialogue.slips_put_off = dialogue.ledger.print_jobs.waiting_numbers()
 
 
 def remind_of_rest(dialogue: Dialogue) -> None:

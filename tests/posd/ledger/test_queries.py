@@ -106,7 +106,7 @@ def test_every_question_that_can_be_asked_uses_an_index(ledger: Ledger) -> None:
         ledger.outbox.oldest()
         ledger.outbox.is_to_be_pruned(2)
         ledger.print_jobs.waiting()
-        ledger.print_jobs.waiting_ids()
+        ledger.print_jobs.waiting_numbers()
         ledger.print_jobs.waiting(identity)
     assert len(seen) > 20
     assert scans(ledger, seen) == []
